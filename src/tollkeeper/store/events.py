@@ -1,0 +1,154 @@
+"""The event store: one ClickHouse dialect, embedded (chDB) or a server.
+
+Guarantee: ``insert_block`` may be called again with the same token and the same rows any number
+of times, also after a crash in its middle; the rows are then in ``events`` and in everything fed
+from it exactly once. The method is thread-safe, as all here are.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from tollkeeper.errors import StoreError
+from tollkeeper.model.event import Event
+from tollkeeper.store import sql
+
+_KEYS_PER_QUERY = 20_000
+
+
+class Answer:
+    """Rows of a query, with what it cost.
+
+    Shape: ``names`` and ``rows`` (lists of tuples); ``rows_read`` counts table rows.
+    """
+
+    __slots__ = ("names", "rows", "rows_read")
+
+    def __init__(self, names: Sequence[str], rows: list[tuple[Any, ...]], rows_read: int) -> None:
+        self.names = names
+        self.rows = rows
+        self.rows_read = rows_read
+
+
+class EventStore:
+    """Keeps events and answers SQL over them."""
+
+    def __init__(self, connect: Callable[[], Client], *, database: str) -> None:
+        """Takes a way to get a client; each thread gets its own."""
+        self._connect = connect
+        self._local = threading.local()
+        self._clients: list[Client] = []
+        self._lock = threading.Lock()
+        self.database = database
+        self._create()
+
+    def _create(self) -> None:
+        client = self._client(database=False)
+        client.command(f"CREATE DATABASE IF NOT EXISTS `{self.database}`")
+        client.database = self.database
+        for text in sql.schema():
+            client.command(text)
+
+    def _client(self, *, database: bool = True) -> Client:
+        client: Client | None = getattr(self._local, "client", None)
+        if client is None:
+            client = self._connect()
+            if database:
+                client.database = self.database
+            self._local.client = client
+            with self._lock:
+                self._clients.append(client)
+        return client
+
+    def insert_block(self, events: Sequence[Event], *, token: str) -> None:
+        """Stores one block of events under its journal range.
+
+        Raises:
+            StoreError: nothing may be assumed stored; send the same block again.
+        """
+        if events:
+            self._insert("events", Event._fields, list(zip(*events, strict=True)), token)
+
+    def insert_rows(
+        self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]], *, token: str = ""
+    ) -> None:
+        """Appends rows to one of the small tables (bindings, attributes)."""
+        columns = list(zip(*rows, strict=True))
+        if columns:
+            self._insert(table, names, columns, token)
+
+    def _insert(
+        self, table: str, names: Sequence[str], columns: list[Sequence[Any]], token: str
+    ) -> None:
+        settings: dict[str, Any] = {"max_partitions_per_insert_block": 0}
+        if token:
+            settings["insert_deduplication_token"] = token
+            settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
+        try:
+            self._client().insert(
+                table, columns, column_names=list(names), column_oriented=True, settings=settings
+            )
+        except ClickHouseError as error:
+            raise StoreError(f"cannot store in {table}: {error}") from error
+
+    def query(
+        self,
+        text: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Rows of a SELECT with bound parameters ``{name:Type}``.
+
+        Raises:
+            StoreError: with the engine's message.
+        """
+        try:
+            result = self._client().query(
+                text, parameters=dict(parameters or {}), settings=dict(settings or {})
+            )
+        except ClickHouseError as error:
+            raise StoreError(f"cannot answer: {error}") from error
+        rows_read = int((result.summary or {}).get("read_rows", 0))
+        return Answer(result.column_names, list(result.result_rows), rows_read)
+
+    def command(self, text: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Runs a statement that gives no rows (deletes, optimisations).
+
+        Raises:
+            StoreError: with the engine's message.
+        """
+        try:
+            self._client().command(text, parameters=dict(parameters or {}))
+        except ClickHouseError as error:
+            raise StoreError(f"cannot do: {error}") from error
+
+    def seen(self, keys: Sequence[int], *, before: int) -> dict[int, tuple[int, int, int]]:
+        """What is stored under these keys by blocks that start before a journal position.
+
+        Shape: key → (content, position, item); keys that are not there are missing.
+        """
+        found: dict[int, tuple[int, int, int]] = {}
+        for start in range(0, len(keys), _KEYS_PER_QUERY):
+            part = list(keys[start : start + _KEYS_PER_QUERY])
+            answer = self.query(sql.statement("seen_keys"), {"keys": part, "before": before})
+            for key, content, position, item in answer.rows:
+                found[key] = (content, position, item)
+        return found
+
+    def keys_after(self, position: int) -> list[int]:
+        """Keys of all events that were stored from later journal positions."""
+        rows = self.query(sql.statement("keys_after"), {"position": position}).rows
+        return [row[0] for row in rows]
+
+    def close(self) -> None:
+        """Closes every thread's client."""
+        with self._lock:
+            for client in self._clients:
+                client.close()
+            self._clients.clear()

@@ -1,0 +1,73 @@
+"""Opens stores by address: the one place where embedded and scaled-out differ.
+
+Events: ``chdb://DIR`` (embedded, one process owns the folder) or
+``clickhouse://user:password@host:port/database``. Records: any SQLAlchemy address, by default
+``sqlite:///FILE``; PostgreSQL as ``postgresql+psycopg://…``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import Engine, create_engine, event
+
+from tollkeeper.errors import InvalidSettings
+from tollkeeper.store.events import EventStore
+
+
+def open_events(uri: str, *, database: str = "tollkeeper") -> EventStore:
+    """The event store at an address, with its tables made if they are not there.
+
+    Raises:
+        InvalidSettings: for an address of another kind.
+    """
+    import clickhouse_connect
+
+    parts = urlsplit(uri)
+    if parts.scheme == "chdb":
+        path = unquote(uri.removeprefix("chdb://"))
+        return EventStore(
+            lambda: clickhouse_connect.get_client(interface="chdb", path=path), database=database
+        )
+    if parts.scheme in {"clickhouse", "clickhouses"}:
+        options: dict[str, Any] = {
+            "host": parts.hostname or "127.0.0.1",
+            "port": parts.port or 8123,
+            "username": unquote(parts.username or "default"),
+            "password": unquote(parts.password or ""),
+            "secure": parts.scheme == "clickhouses",
+            "autogenerate_session_id": False,
+        }
+        name = parts.path.strip("/") or database
+        return EventStore(lambda: clickhouse_connect.get_client(**options), database=name)
+    raise InvalidSettings(
+        f"cannot open an event store at {parts.scheme}://…; chdb:// and clickhouse:// are known",
+        field="events",
+    )
+
+
+def open_records(uri: str) -> Engine:
+    """An engine for the records database, with what durability needs switched on."""
+    engine = create_engine(uri, pool_pre_ping=not uri.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # pysqlite starts transactions late; we start them ourselves so that a read and the write
+    # that follows it are one step.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA busy_timeout=10000")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    immediate = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
