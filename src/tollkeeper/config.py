@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -136,3 +136,60 @@ def _type_name(hint: Any) -> str:
         parts = [a for a in typing.get_args(hint) if a is not type(None)]
         return " | ".join(_type_name(p) for p in parts)
     return getattr(hint, "__name__", str(hint))
+
+
+def _row(help: str, *, unit: str = "", secret: bool = False) -> msgspec.Meta:
+    return msgspec.Meta(description=help, extra={"unit": unit, "secret": secret})
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of ``tollkeeper serve``."""
+
+    data: Annotated[str, _row("Folder that holds everything the server keeps")] = "tollkeeper-data"
+    host: Annotated[str, _row("Address to listen on")] = "127.0.0.1"
+    port: Annotated[int, _row("Port to listen on; 0 takes a free one")] = 8600
+    public_url: Annotated[
+        str,
+        _row("Address under which browsers and SDKs reach the server, when it is not host:port"),
+    ] = ""
+    events: Annotated[
+        str, _row("Event store: chdb://DIR or clickhouse://user:password@host:port/db", secret=True)
+    ] = ""
+    records: Annotated[str, _row("Records database, as a SQLAlchemy address", secret=True)] = ""
+    application_id: Annotated[
+        str, _row("Collector id of the first application, at least 50 characters", secret=True)
+    ] = ""
+    admin_token: Annotated[str, _row("Admin token, at least 20 characters", secret=True)] = ""
+    user_id_jwt_claim: Annotated[
+        str,
+        _row("Claim that names the user when an SDK sent none; empty to never look into tokens"),
+    ] = "sub"
+    max_body_bytes: Annotated[int, _row("Largest body as sent", unit="bytes")] = 50 * 1024 * 1024
+    max_inflated_bytes: Annotated[int, _row("Largest body after inflating", unit="bytes")] = (
+        256 * 1024 * 1024
+    )
+    max_batch_items: Annotated[int, _row("Most items in one request")] = 100_000
+    backlog_bytes: Annotated[
+        int, _row("Accepted but not yet stored bytes at which new events are refused", unit="bytes")
+    ] = 2 * 1024**3
+    min_free_bytes: Annotated[
+        int, _row("Free disk below which new events are refused", unit="bytes")
+    ] = 256 * 1024**2
+    segment_bytes: Annotated[int, _row("Size at which a journal file is rotated", unit="bytes")] = (
+        128 * 1024**2
+    )
+    query_seconds: Annotated[int, _row("Longest time of one query", unit="seconds")] = 30
+    query_memory_bytes: Annotated[int, _row("Most memory of one query", unit="bytes")] = 4 * 1024**3
+    bodies_days: Annotated[
+        int, _row("Days that bodies of new applications are kept; 0 for ever", unit="days")
+    ] = 30
+    events_days: Annotated[
+        int, _row("Days that raw events of new applications are kept; 0 for ever", unit="days")
+    ] = 0
+    rollups_days: Annotated[
+        int, _row("Days that rollups of new applications are kept; 0 for ever", unit="days")
+    ] = 0
+    log_format: Annotated[Literal["console", "json"], _row("How log lines look")] = "console"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _row("Least level that is logged")
+    ] = "info"

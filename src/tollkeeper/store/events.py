@@ -8,11 +8,13 @@ from it exactly once. The method is thread-safe, as all here are.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from numpy.typing import NDArray
 
 from tollkeeper.errors import StoreError
 from tollkeeper.model.event import Event
@@ -83,7 +85,7 @@ class EventStore:
             self._insert(table, names, columns, token)
 
     def _insert(
-        self, table: str, names: Sequence[str], columns: list[Sequence[Any]], token: str
+        self, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]], token: str
     ) -> None:
         settings: dict[str, Any] = {"max_partitions_per_insert_block": 0}
         if token:
@@ -115,7 +117,7 @@ class EventStore:
         except ClickHouseError as error:
             raise StoreError(f"cannot answer: {error}") from error
         rows_read = int((result.summary or {}).get("read_rows", 0))
-        return Answer(result.column_names, list(result.result_rows), rows_read)
+        return Answer(result.column_names, [tuple(row) for row in result.result_rows], rows_read)
 
     def command(self, text: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Runs a statement that gives no rows (deletes, optimisations).
@@ -141,10 +143,13 @@ class EventStore:
                 found[key] = (content, position, item)
         return found
 
-    def keys_after(self, position: int) -> list[int]:
-        """Keys of all events that were stored from later journal positions."""
-        rows = self.query(sql.statement("keys_after"), {"position": position}).rows
-        return [row[0] for row in rows]
+    def keys_after(self, position: int) -> Iterator[NDArray[np.uint64]]:
+        """Keys of all events that were stored from later journal positions, in parts."""
+        with self._client().query_column_block_stream(
+            sql.statement("keys_after"), parameters={"position": position}
+        ) as stream:
+            for (keys,) in stream:
+                yield np.asarray(keys, dtype=np.uint64)
 
     def close(self) -> None:
         """Closes every thread's client."""

@@ -15,3 +15,4 @@ CREATE TABLE IF NOT EXISTS bindings
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (application, kind, key, valid_from)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

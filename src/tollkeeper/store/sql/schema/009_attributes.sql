@@ -9,3 +9,4 @@ CREATE TABLE IF NOT EXISTS attributes
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (application, kind, id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1

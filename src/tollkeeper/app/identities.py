@@ -1,0 +1,65 @@
+"""Joins the pipeline with the identity room: what a block says of users and customers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy import Connection
+
+from tollkeeper.errors import InvalidInput
+from tollkeeper.identity import party
+from tollkeeper.identity.learn import Learner
+from tollkeeper.ingest import quarantine
+from tollkeeper.ingest.block import Block, PartyItem
+from tollkeeper.ingest.quarantine import Held
+
+
+class Identities:
+    """What the identity room does with a block, inside its transaction."""
+
+    def __init__(self, pepper: bytes, wake: Callable[[], None]) -> None:
+        self._pepper = pepper
+        self._wake = wake
+        self._learner = Learner()
+
+    def apply(self, connection: Connection, block: Block) -> None:
+        """Takes users, companies and subscriptions, and learns pairs of token and user."""
+        for item in block.parties:
+            entry = item.entry
+            try:
+                party.apply(
+                    connection,
+                    entry.application,
+                    entry.resource,
+                    item.value,
+                    entry.received_us,
+                    pepper=self._pepper,
+                )
+            except InvalidInput as error:
+                quarantine.hold(connection, [_held(item, error)])
+        by_application: dict[str, list[tuple[str, str, str, int]]] = {}
+        for pair in block.pairs:
+            by_application.setdefault(pair.application, []).append(
+                (pair.credential, pair.user, pair.customer, pair.time_us)
+            )
+        now_us = block.entries[-1].received_us
+        changed = bool(block.parties)
+        for application, pairs in by_application.items():
+            changed |= self._learner.learn(connection, application, pairs, now_us)
+        if changed:
+            self._wake()
+
+
+def _held(item: PartyItem, error: InvalidInput) -> Held:
+    entry = item.entry
+    return Held(
+        application=entry.application,
+        source=entry.source,
+        resource=entry.resource,
+        reason=error.code,
+        field=error.field,
+        detail=error.detail,
+        content=msgspec.json.encode(item.value),
+        seen_us=entry.received_us,
+    )

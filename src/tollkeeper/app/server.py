@@ -1,0 +1,233 @@
+"""One server over one data folder: everything is built and joined here."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from fastapi import APIRouter
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from tollkeeper.app.identities import Identities
+from tollkeeper.clock import SYSTEM_CLOCK, Clock
+from tollkeeper.config import ServerSettings
+from tollkeeper.errors import StoreError
+from tollkeeper.identity import access, applications
+from tollkeeper.identity.applications import Application, Retention
+from tollkeeper.identity.credential import load_pepper
+from tollkeeper.identity.mirror import Mirror
+from tollkeeper.ingest import upkeep
+from tollkeeper.ingest.block import Attributes
+from tollkeeper.ingest.body import BodyLimits
+from tollkeeper.ingest.collector import Collector, CollectorLimits
+from tollkeeper.ingest.normalise import Context
+from tollkeeper.ingest.operation import Operation
+from tollkeeper.ingest.outcomes import Outcomes
+from tollkeeper.ingest.pipeline import Pipeline
+from tollkeeper.ingest.seen import Seen
+from tollkeeper.ingest.steps import is_kong
+from tollkeeper.ingest.telemetry import IngestMetrics
+from tollkeeper.journal.entry import Entry
+from tollkeeper.journal.journal import Journal, Limits
+from tollkeeper.store import progress
+from tollkeeper.store.open import open_events
+from tollkeeper.store.records import open_migrated
+from tollkeeper.web import applications as applications_api
+from tollkeeper.web import operation as operation_api
+from tollkeeper.web import session as session_api
+from tollkeeper.web.api import build_api
+from tollkeeper.web.auth import guard
+from tollkeeper.web.edge import Edge
+from tollkeeper.web.ui import dashboard
+
+log = structlog.get_logger(__name__)
+
+TOKEN_FILE = "admin-token"
+_UPKEEP_SECONDS = 3600.0
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Writes a file that only its owner can read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
+def no_fault(point: str) -> None:
+    """Does nothing at a named point; crash tests put something else here."""
+
+
+class App:
+    """One server over one data folder.
+
+    Building it opens and migrates everything; ``start`` begins to store; ``stop`` stores what is
+    accepted and closes. ``created`` tells the secrets that only a first start knows.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        fault: Callable[[str], None] = no_fault,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        folder = self._folder = Path(settings.data).absolute()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.records = open_migrated(settings.records or f"sqlite:///{folder / 'records.db'}")
+        self.admin_token = self._first_token()
+        self._applications: dict[str, Application] = {}
+        self._first_application()
+        self.store = open_events(settings.events or f"chdb://{folder / 'events'}")
+        self._pepper = load_pepper(folder)
+        self.registry = CollectorRegistry()
+        metrics = IngestMetrics(self.registry)
+        outcomes = Outcomes()
+        self.journal = Journal(
+            folder / "journal",
+            stored_position=progress.load(self.records).stored_position,
+            limits=Limits(settings.backlog_bytes, settings.min_free_bytes, settings.segment_bytes),
+            fault=fault,
+        )
+        self.mirror = Mirror(self.records, self.store, clock=clock)
+        self.pipeline = Pipeline(
+            journal=self.journal,
+            store=self.store,
+            records=self.records,
+            seen=Seen(folder / "seen"),
+            context=self._context,
+            parties=Identities(self._pepper, self.mirror.wake),
+            announcers=[],
+            outcomes=outcomes,
+            metrics=metrics,
+            clock=clock,
+            fault=fault,
+        )
+        self.operation = Operation(
+            journal=self.journal,
+            pipeline=self.pipeline,
+            store=self.store,
+            records=self.records,
+            applications=lambda: applications.listing(self.records),
+            clock=clock,
+        )
+        collector = Collector(
+            journal=self.journal,
+            application_of=self._application_of,
+            outcomes=outcomes,
+            metrics=metrics,
+            limits=CollectorLimits(
+                BodyLimits(settings.max_body_bytes, settings.max_inflated_bytes),
+                settings.max_batch_items,
+            ),
+            clock=clock,
+        )
+        self.asgi: ASGIApp = Edge(
+            collector=collector,
+            collects=lambda path, _method: Collector.takes(path),
+            api=build_api(self._routers()),
+            ui=dashboard(),
+        )
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self.mirror.run, name="mirror", daemon=True),
+            threading.Thread(target=self._keep_up, name="upkeep", daemon=True),
+        ]
+
+    def _routers(self) -> list[APIRouter]:
+        principal = guard(self.records, self._clock)
+        return [
+            session_api.router(self.records, self._clock, principal),
+            applications_api.router(self.records, principal),
+            operation_api.router(self.operation, self.registry, principal),
+        ]
+
+    def _first_token(self) -> str:
+        """The preset admin token, else the one kept in the folder, else a new one.
+
+        It is kept in a file that only the owner reads, so that the command line of the same
+        machine and later starts can show the admin link again.
+        """
+        file = self._folder / TOKEN_FILE
+        kept = file.read_text("ascii").strip() if file.exists() else ""
+        token = self.settings.admin_token or kept or access.new_token()
+        access.add_token(self.records, token, name="first", now_us=self._clock.now_us())
+        if token != kept:
+            write_private(file, token.encode("ascii"))
+        return token
+
+    def _first_application(self) -> None:
+        """Makes the first application, with the preset collector id when there is one."""
+        known = applications.listing(self.records)
+        preset = self.settings.application_id
+        if not known or (preset and all(preset != a.collector_id for a in known)):
+            retention = Retention(
+                self.settings.bodies_days or None,
+                self.settings.events_days or None,
+                self.settings.rollups_days or None,
+            )
+            made = applications.create(
+                self.records,
+                name="My API" if not known else f"Application {len(known) + 1}",
+                collector_id=preset or applications.new_collector_id(),
+                retention=retention,
+                now_us=self._clock.now_us(),
+            )
+            known.append(made)
+        self._applications = {a.collector_id: a for a in known}
+
+    @property
+    def collector_id(self) -> str:
+        """The collector id to show: the preset one, else that of the first application."""
+        return self.settings.application_id or next(iter(self._applications))
+
+    def _application_of(self, collector_id: str) -> str | None:
+        found = self._applications.get(collector_id)
+        return found.id if found is not None else None
+
+    def _context(self, entry: Entry, attributes: Attributes) -> Context:
+        return Context(
+            application=entry.application,
+            source=entry.source,
+            position=entry.position,
+            received_us=entry.received_us,
+            digest=attributes.digest,
+            peer=attributes.peer,
+            pepper=self._pepper,
+            user_claim=self.settings.user_id_jwt_claim,
+            unpadded_ms=is_kong(attributes),
+        )
+
+    def start(self) -> None:
+        """Begins to store, to mirror, and to keep up."""
+        self.mirror.run_once()
+        self.pipeline.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stores everything accepted, then closes. Nothing may be appended any more."""
+        self._stopping.set()
+        self.pipeline.stop()
+        self.mirror.stop()
+        for thread in self._threads:
+            thread.join()
+        self.journal.close()
+        self.store.close()
+        self.records.dispose()
+
+    def _keep_up(self) -> None:
+        while not self._clock.wait(self._stopping, _UPKEEP_SECONDS):
+            try:
+                for application in applications.listing(self.records):
+                    upkeep.expire(self.store, application, self._clock.now_us())
+                answer = self.operation.recount()
+                if not answer["equal"]:
+                    log.error("recount_differs", differences=answer["differences"][:20])
+            except StoreError as error:
+                log.error("upkeep_failed", error=str(error))

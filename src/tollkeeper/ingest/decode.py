@@ -1,0 +1,136 @@
+"""From the bytes of a body to items, each either understood or rejected with its reason.
+
+The fast way decodes a whole typed batch in one step. When that fails, items are decoded one by
+one, so that a bad item costs its neighbours nothing; when the body is not even strict JSON, it is
+read the way Python SDKs write it: ``NaN``, ``Infinity``, lone surrogates, broken UTF-8.
+
+Source: protocol notes section 0 points 6 and 7.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from tollkeeper.errors import InvalidInput
+
+T = TypeVar("T")
+
+MAX_DEPTH = 64
+_OPEN = (b"[", b"{")
+_CLOSE = (b"]", b"}")
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one item was not taken: a stable reason, the field at fault, a sentence, its bytes."""
+
+    index: int
+    reason: str
+    field: str | None
+    detail: str
+    content: bytes
+
+
+class Decoder(Generic[T]):
+    """Decodes bodies that hold one item or an array of items of one type."""
+
+    def __init__(self, item: type[T]) -> None:
+        self._batch: msgspec.json.Decoder[list[T]] = msgspec.json.Decoder(list[item])  # type: ignore[valid-type]
+        self._item = msgspec.json.Decoder(item)
+
+    def decode(self, body: bytes) -> list[T | Rejection]:
+        """The items of a body in order.
+
+        Raises:
+            InvalidInput: the body as a whole is not JSON, or neither an object nor an array.
+        """
+        try:
+            if body[:1] == b"[":
+                return self._batch.decode(body)  # type: ignore[return-value]
+            return [self._item.decode(body)]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        return [self._one(index, content) for index, content in enumerate(split(body))]
+
+    def _one(self, index: int, content: bytes) -> T | Rejection:
+        try:
+            try:
+                return self._item.decode(content)
+            except msgspec.ValidationError:
+                raise
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return self._item.decode(relaxed(content))
+        except msgspec.ValidationError as error:
+            found = _AT.search(str(error))
+            detail = _AT.sub("", str(error))
+            return Rejection(index, "wrong_type", (found and found[1]) or None, detail, content)
+        except InvalidInput as error:
+            return Rejection(index, error.code, error.field, error.detail, content)
+
+
+def split(body: bytes) -> list[bytes]:
+    """The items of a body that holds one object or an array, whatever stands inside the items.
+
+    Raises:
+        InvalidInput: the body is neither, or its array has no end.
+    """
+    text = body.strip()
+    if text[:1] != b"[":
+        if text[:1] != b"{":
+            raise InvalidInput("the body must be a JSON object or array", code="not_json")
+        return [text]
+    items, depth, start = [], 0, 1
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in _OPEN:
+            depth += 1
+        elif mark == b"," and depth == 1:
+            items.append(text[start : token.start()])
+            start = token.end()
+        elif mark in _CLOSE:
+            depth -= 1
+            if depth == 0:
+                items.append(text[start : token.start()])
+                return [] if len(items) == 1 and not items[0].strip() else items
+    raise InvalidInput("the body is JSON that breaks off", code="not_json")
+
+
+def relaxed(content: bytes) -> bytes:
+    """Strict JSON with the meaning of content that lax writers sent.
+
+    Raises:
+        InvalidInput: it is not JSON at all, or nested too deeply.
+    """
+    try:
+        value = json.loads(content.decode("utf-8", "replace"), parse_constant=lambda _: None)
+    except RecursionError as error:
+        raise InvalidInput(f"nested deeper than {MAX_DEPTH}", code="too_deep") from error
+    except ValueError as error:
+        raise InvalidInput(f"not JSON: {error}", code="not_json") from error
+    return msgspec.json.encode(clean(value))
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """The value with text that UTF-8 can carry and numbers that JSON can carry.
+
+    Raises:
+        InvalidInput: nested deeper than ``MAX_DEPTH``.
+    """
+    if depth > MAX_DEPTH:
+        raise InvalidInput(f"nested deeper than {MAX_DEPTH}", code="too_deep")
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {clean(k, depth): clean(v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list):
+        return [clean(v, depth + 1) for v in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return float(value) if abs(value) < 10**300 else None
+    return value

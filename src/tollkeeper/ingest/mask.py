@@ -1,0 +1,101 @@
+"""Masks once more what hosts and SDKs should have masked, before anything is stored.
+
+Names decide (``model.secret``); values under them are replaced, never hashed. What cannot be
+parsed is kept as it is only when it has no structure that could hold a name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from tollkeeper.errors import InvalidInput
+from tollkeeper.ingest.decode import relaxed
+from tollkeeper.model.secret import MASK, is_secret_name
+
+_encode = msgspec.json.encode
+_decode = msgspec.json.decode
+_USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
+
+
+def headers_text(headers: dict[str, Any] | None) -> str:
+    """JSON text of headers, names in lower case, secrets masked, lists joined by a comma."""
+    if not headers:
+        return "{}"
+    clean: dict[str, str] = {}
+    for name, value in headers.items():
+        if is_secret_name(name):
+            clean[name.lower()] = MASK
+        elif isinstance(value, str):
+            clean[name.lower()] = value
+        else:
+            clean[name.lower()] = _joined(value)
+    return _encode(clean).decode()
+
+
+def _joined(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_joined(v) for v in value)
+    return "" if value is None else value if isinstance(value, str) else _encode(value).decode()
+
+
+def uri_text(uri: str) -> str:
+    """The address with secret query values and any user information masked."""
+    if "@" in uri:
+        uri = _USERINFO.sub(rf"\1{MASK}@", uri)
+    base, mark, query = uri.partition("?")
+    if not mark or "=" not in query:
+        return uri
+    query, hash_mark, fragment = query.partition("#")
+    parts = query.split("&")
+    changed = False
+    for index, part in enumerate(parts):
+        name, equals, value = part.partition("=")
+        if value and is_secret_name(name):
+            parts[index] = name + equals + MASK
+            changed = True
+    return f"{base}?{'&'.join(parts)}{hash_mark}{fragment}" if changed else uri
+
+
+def json_text(raw: msgspec.Raw) -> str:
+    """JSON text with secrets masked at any depth; empty when there is none.
+
+    Shape: ``null`` becomes empty; text that only lax writers call JSON is made strict.
+    """
+    content = bytes(raw)
+    if not content or content == b"null":
+        return ""
+    try:
+        value = _decode(content)
+        text = content.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            content = relaxed(content)
+        except InvalidInput:
+            return ""
+        value = _decode(content)
+        text = content.decode()
+    if isinstance(value, (dict, list)) and _mask(value):
+        return _encode(value).decode()
+    return text
+
+
+def _mask(value: Any) -> bool:
+    """Masks in place; true when something was."""
+    changed = False
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if inner is None or inner == MASK:
+                continue
+            if is_secret_name(name):
+                value[name] = MASK
+                changed = True
+            elif isinstance(inner, (dict, list)):
+                changed |= _mask(inner)
+    else:
+        for inner in value:
+            if isinstance(inner, (dict, list)):
+                changed |= _mask(inner)
+    return changed

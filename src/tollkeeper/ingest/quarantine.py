@@ -1,0 +1,96 @@
+"""What could not be understood: kept with its reason, counted, listed, and replayed on demand.
+
+The same content of one application is kept once and counted, so that a client that repeats a
+broken batch for ever fills nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, select, update
+
+from tollkeeper.store.tables import quarantine
+from tollkeeper.store.upsert import upsert
+
+MAX_CONTENT_BYTES = 256 * 1024
+
+
+class Held(NamedTuple):
+    """One thing that was not understood.
+
+    ``resource`` is what it was meant to be (events, users, …); ``content`` its bytes, cut at
+    ``MAX_CONTENT_BYTES``; ``reason`` a stable word, ``detail`` a sentence.
+    """
+
+    application: str
+    source: str
+    resource: str
+    reason: str
+    field: str | None
+    detail: str
+    content: bytes
+    seen_us: int
+
+
+def hold(connection: Connection, items: Iterable[Held]) -> None:
+    """Keeps items; what is already kept is counted once more."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for item in items:
+        digest = blake2b(item.content, digest_size=16).hexdigest()
+        row = rows.get((item.application, digest))
+        if row is not None:
+            row["seen_count"] += 1
+            continue
+        rows[item.application, digest] = {
+            **item._asdict(),
+            "digest": digest,
+            "content": item.content[:MAX_CONTENT_BYTES],
+            "first_seen_us": item.seen_us,
+            "last_seen_us": item.seen_us,
+            "seen_count": 1,
+        }
+        del rows[item.application, digest]["seen_us"]
+    upsert(
+        connection,
+        quarantine,
+        list(rows.values()),
+        keys=("application", "digest"),
+        changes=lambda new: {
+            "last_seen_us": new.last_seen_us,
+            "seen_count": quarantine.c.seen_count + new.seen_count,
+            "reason": new.reason,
+            "field": new.field,
+            "detail": new.detail,
+            "replayed_us": None,
+        },
+    )
+
+
+def listing(connection: Connection, *, limit: int = 100, after: int = 0) -> list[dict[str, Any]]:
+    """Items that wait, oldest first, from behind an id on.
+
+    Shape: dicts with the columns of the table ``quarantine``; ``content`` is bytes.
+    """
+    rows = connection.execute(
+        select(quarantine)
+        .where(quarantine.c.replayed_us.is_(None), quarantine.c.id > after)
+        .order_by(quarantine.c.id)
+        .limit(limit)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def count(connection: Connection) -> int:
+    """Number of different items that wait."""
+    statement = select(func.count()).where(quarantine.c.replayed_us.is_(None))
+    return int(connection.execute(statement).scalar_one())
+
+
+def mark_replayed(connection: Connection, ids: Sequence[int], *, now_us: int) -> None:
+    """Notes that items were sent through the pipeline again."""
+    connection.execute(
+        update(quarantine).where(quarantine.c.id.in_(ids)).values(replayed_us=now_us)
+    )

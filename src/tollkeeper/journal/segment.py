@@ -1,0 +1,109 @@
+"""One file of the journal: a SQLite database in WAL mode with ``synchronous=FULL``.
+
+Guarantee: after ``write`` returns, its entries survive a crash of the process and of the machine;
+if it raises, none of them is there.
+Source: sqlite.org, "Atomic Commit" and "Write-Ahead Logging".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tollkeeper.journal.entry import Entry
+
+SUFFIX = ".journal"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    position INTEGER PRIMARY KEY,
+    application TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    source TEXT NOT NULL,
+    received_us INTEGER NOT NULL,
+    attributes TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    body BLOB NOT NULL
+)"""
+_INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_READ = "SELECT * FROM entry WHERE position > ? ORDER BY position"
+_SPAN = (
+    "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0), MAX(position) FROM entry WHERE position > ?"
+)
+
+
+class Segment:
+    """A journal file, named by the position of its first entry.
+
+    Shape: the file is ``<first position, 20 digits>.journal`` with SQLite's own ``-wal`` beside.
+    One thread writes; reads use connections of their own.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.first = int(path.stem)
+        self._writer = self._connect()
+        path.chmod(0o600)
+        self._writer.execute(_SCHEMA)
+        self._reader: sqlite3.Connection | None = None
+
+    @classmethod
+    def create(cls, folder: Path, first: int) -> Segment:
+        """A new file for entries from ``first`` on."""
+        return cls(folder / f"{first:020d}{SUFFIX}")
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA journal_size_limit=67108864")
+        return connection
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Adds entries in one fsynced transaction.
+
+        Raises:
+            sqlite3.Error: the disk is full or broken; nothing of this call is kept.
+        """
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            self._writer.executemany(_INSERT, entries)
+            self._writer.execute("COMMIT")
+        except sqlite3.Error:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+
+    def read(self, after: int) -> Iterator[Entry]:
+        """Committed entries behind a position, in order. For one reading thread."""
+        if self._reader is None:
+            self._reader = self._connect()
+        cursor = self._reader.execute(_READ, (after,))
+        try:
+            for row in cursor:
+                yield Entry(*row)
+        finally:
+            cursor.close()
+
+    def span(self, after: int) -> tuple[int, int, int | None]:
+        """Number of entries, bytes of their bodies and the last position, behind a position."""
+        count, size, last = self._writer.execute(_SPAN, (after,)).fetchone()
+        return count, size, last
+
+    def size_bytes(self) -> int:
+        """Bytes on disk, with the write-ahead log."""
+        wal = self.path.with_name(self.path.name + "-wal")
+        return sum(p.stat().st_size for p in (self.path, wal) if p.exists())
+
+    def close(self) -> None:
+        """Closes the connections; SQLite folds the write-ahead log into the file."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self._writer.close()
+
+    def drop(self) -> None:
+        """Closes and deletes the file with all that SQLite put beside it."""
+        self.close()
+        for path in self.path.parent.glob(self.path.name + "*"):
+            path.unlink(missing_ok=True)

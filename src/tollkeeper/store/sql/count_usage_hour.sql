@@ -1,0 +1,4 @@
+-- Calls and events per application and UTC day, as the rollup of the hour says.
+SELECT application, toUInt32(toDate(bucket)) AS day, toUInt64(sum(calls)), toUInt64(sum(events))
+FROM usage_hour
+GROUP BY application, day
