@@ -149,6 +149,15 @@ subscriptions = Table(
     Column("modified_us", BigInteger, nullable=False),
 )
 
+# The last number taken of each sequence. Writers of versioned rows hold its row until they commit,
+# so that versions become visible in their order.
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("last", BigInteger, nullable=False),
+)
+
 # The alias table. A binding holds for [valid_from_us, valid_to_us).
 bindings = Table(
     "bindings",
@@ -165,5 +174,7 @@ bindings = Table(
     Column("version", BigInteger, nullable=False),
 )
 Index("bindings_version", bindings.c.version)
+Index("bindings_user", bindings.c.application, bindings.c.user)
+Index("bindings_customer", bindings.c.application, bindings.c.customer)
 Index("users_version", users.c.version)
 Index("customers_version", customers.c.version)

@@ -1,0 +1,173 @@
+"""States who owns credentials and users: the bulk behind the alias table, and its list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, Row, select, tuple_
+
+from tollkeeper.errors import InvalidInput
+from tollkeeper.identity.ledger import CREDENTIAL, USER, Ledger
+from tollkeeper.identity.roster import introduce
+from tollkeeper.identity.timeline import SINCE_EVER_US, Owner, Timeline, state
+from tollkeeper.store.records import write
+from tollkeeper.store.tables import bindings
+
+_PER_TRANSACTION = 1000
+
+
+class Statement(NamedTuple):
+    """Somebody says: this key belongs to this owner, from and to.
+
+    ``kind`` is ``credential`` (``key`` = keyed digest) or ``user`` (``key`` = user id, and the
+    owner has no user of its own). Without times see ``timeline.state``.
+    """
+
+    kind: str
+    key: str
+    owner: Owner
+    valid_from_us: int | None = None
+    valid_to_us: int | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of a statement: created, unchanged, replaced, or rejected with its reason."""
+
+    result: str
+    reason: str | None = None
+    field: str | None = None
+    detail: str | None = None
+
+
+def rejected(error: InvalidInput) -> Outcome:
+    """The outcome of an item that was not understood."""
+    return Outcome("rejected", error.code, error.field, error.detail)
+
+
+def put(
+    engine: Engine,
+    application: str,
+    statements: Iterable[Statement | InvalidInput],
+    now_us: int,
+) -> list[Outcome]:
+    """States owners, in order, in transactions of a thousand.
+
+    An item that is an error already is passed through as rejected, so that outcomes and items
+    stay side by side.
+    """
+    outcomes: list[Outcome] = []
+    rest = iter(statements)
+    while part := list(islice(rest, _PER_TRANSACTION)):
+        with write(engine) as connection:
+            outcomes.extend(put_here(connection, application, part, now_us))
+    return outcomes
+
+
+def put_here(
+    connection: Connection,
+    application: str,
+    statements: Sequence[Statement | InvalidInput],
+    now_us: int,
+) -> list[Outcome]:
+    """As ``put``, within the caller's transaction."""
+    ledger = Ledger(connection, application)
+    good = [s for s in statements if isinstance(s, Statement)]
+    ledger.load(CREDENTIAL, (s.key for s in good if s.kind == CREDENTIAL))
+    ledger.load(USER, (s.key if s.kind == USER else s.owner.user for s in good))
+    outcomes = [
+        rejected(s) if isinstance(s, InvalidInput) else _state(ledger, s, now_us)
+        for s in statements
+    ]
+    ledger.flush()
+    taken = [
+        statement
+        for statement, outcome in zip(statements, outcomes, strict=True)
+        if isinstance(statement, Statement) and outcome.result != "rejected"
+    ]
+    _introduce(connection, application, taken, now_us)
+    return outcomes
+
+
+def _state(ledger: Ledger, statement: Statement, now_us: int) -> Outcome:
+    kind, key, owner = statement.kind, statement.key, statement.owner
+    before = ledger.timeline(kind, key)
+    try:
+        after = state(
+            before,
+            owner,
+            valid_from_us=statement.valid_from_us,
+            valid_to_us=statement.valid_to_us,
+            now_us=now_us,
+        )
+    except InvalidInput as error:
+        return rejected(error)
+    if after is not before:
+        ledger.change(kind, key, after)
+    if kind == CREDENTIAL and owner.user and owner.customer:
+        teach_customer(ledger, owner.user, owner.customer)
+    return Outcome("unchanged" if after is before else "replaced" if before else "created")
+
+
+def teach_customer(ledger: Ledger, user: str, customer: str) -> None:
+    """Binds a user to a customer since ever, when nothing is known of the user's customer."""
+    if not ledger.timeline(USER, user):
+        since_ever: Timeline = state(
+            (), Owner("", customer), valid_from_us=SINCE_EVER_US, valid_to_us=None, now_us=0
+        )
+        ledger.change(USER, user, since_ever)
+
+
+def _introduce(
+    connection: Connection, application: str, applied: Sequence[Statement], now_us: int
+) -> None:
+    introduce(
+        connection,
+        application,
+        user_ids=(s.key if s.kind == USER else s.owner.user for s in applied),
+        customer_ids=(s.owner.customer for s in applied),
+        now_us=now_us,
+    )
+
+
+class Place(NamedTuple):
+    """Where a list of bindings goes on: after this row."""
+
+    kind: str
+    key: str
+    valid_from_us: int
+
+
+def listing(
+    connection: Connection,
+    application: str,
+    *,
+    filters: dict[str, str],
+    after: Place | None,
+    limit: int,
+) -> list[Row[Any]]:
+    """Rows of the alias table in order of kind, key and start.
+
+    ``filters`` maps column names (kind, key, user, customer) to the value they must have.
+    """
+    c = bindings.c
+    query = select(bindings).where(c.application == application, c.deleted.is_(False))
+    for name, value in filters.items():
+        query = query.where(c[name] == value)
+    if after is not None:
+        query = query.where(tuple_(c.kind, c.key, c.valid_from_us) > tuple_(*after))
+    return list(connection.execute(query.order_by(c.kind, c.key, c.valid_from_us).limit(limit)))
+
+
+def of_party(
+    connection: Connection, application: str, *, kind: str, party: str
+) -> Iterator[Row[Any]]:
+    """All bindings that name a user or a customer, as key or as owner."""
+    c = bindings.c
+    column = c.user if kind == USER else c.customer
+    names = column == party
+    if kind == USER:
+        names = names | ((c.kind == USER) & (c.key == party))
+    query = select(bindings).where(c.application == application, c.deleted.is_(False), names)
+    yield from connection.execute(query.order_by(c.kind, c.key, c.valid_from_us))
