@@ -1,0 +1,187 @@
+"""Bodies as they are sent: JSON where it is JSON, text where it is text, base64 otherwise, masked.
+
+Forms (url-encoded and multipart) become JSON objects of their fields, so that they can be masked
+and asked about like JSON. A body that was cut off is no JSON any more: it is sent as text (or
+base64), with a note. A body in an encoding that cannot be looked into is not sent, because its
+secrets could not be masked.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from email import policy
+from email.message import Message
+from email.parser import BytesParser
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from tollkeeper.capture.mask import HIDE, Verdicts, mask_json, mask_text
+from tollkeeper.model.secret import MASK
+
+_FIELDS_COUNT = 1000
+_TEXT_TYPES = (
+    "text/",
+    "application/xml",
+    "application/javascript",
+    "application/graphql",
+    "application/x-ndjson",
+)
+_JSON_LINES = ("ndjson", "jsonl", "json-seq", "event-stream")
+
+
+class Body(NamedTuple):
+    """A body ready to be encoded: its value, `json`, `base64` or None for text, and what must be said of it."""
+
+    value: Any
+    transfer_encoding: str | None
+    note: str | None = None
+
+
+def present(
+    data: bytes, headers: dict[str, str], verdicts: Verdicts, limit_bytes: int, *, truncated: bool
+) -> Body:
+    """The body as it may leave the host.
+
+    Args:
+        data: The bytes seen on the wire, at most the limit.
+        headers: For its type and encoding.
+        verdicts: Which names are hidden.
+        limit_bytes: A compressed body is unpacked up to here.
+        truncated: True when there were more bytes than `data` holds.
+    """
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        plain = _unpacked(data, encoding, limit_bytes)
+        if plain is None:
+            return Body(None, None, f"not sent: {encoding[:32]}")
+        data, is_cut = plain
+        truncated = truncated or is_cut
+    kind, _, parameters = headers.get("content-type", "").partition(";")
+    body = _by_kind(data, kind.strip().lower(), parameters, verdicts, truncated=truncated)
+    return body._replace(note="truncated") if truncated else body
+
+
+def _by_kind(
+    data: bytes, kind: str, parameters: str, verdicts: Verdicts, *, truncated: bool
+) -> Body:
+    """The body by its media type, and by its looks where the type says nothing."""
+    if kind == "application/x-www-form-urlencoded":
+        return _form(data, verdicts)
+    if kind.startswith("multipart/"):
+        return _multipart(data, f"{kind};{parameters}", verdicts)
+    looks_json = data[:64].lstrip()[:1] in (b"{", b"[") or kind.endswith("json")
+    if looks_json and not truncated and not any(word in kind for word in _JSON_LINES):
+        found = _json(data, verdicts)
+        if found is not None:
+            return found
+    if looks_json or kind == "" or kind.startswith(_TEXT_TYPES) or kind.endswith("+xml"):
+        text = _decoded(data, parameters, truncated=truncated)
+        if text is not None:
+            return Body(mask_text(text, verdicts), None)
+    return Body(base64.b64encode(data).decode("ascii"), "base64")
+
+
+def _json(data: bytes, verdicts: Verdicts) -> Body | None:
+    """A JSON body, byte for byte when nothing in it is masked; None when it is no JSON."""
+    try:
+        document = msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        return None
+    return Body(document if mask_json(document, verdicts) else msgspec.Raw(data), "json")
+
+
+def _form(data: bytes, verdicts: Verdicts) -> Body:
+    """A url-encoded form as an object; a field that comes several times is a list."""
+    try:
+        pairs = parse_qsl(
+            data.decode("utf-8", "replace"),
+            keep_blank_values=True,
+            max_num_fields=_FIELDS_COUNT,
+            errors="replace",
+        )
+    except ValueError:
+        return Body(None, None, "not sent: too many fields")
+    return Body(
+        _gathered([(name, MASK if verdicts[name] == HIDE else value) for name, value in pairs]),
+        "json",
+    )
+
+
+def _gathered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Fields as an object."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in fields:
+            fields[name] = value
+        elif isinstance(fields[name], list):
+            fields[name].append(value)
+        else:
+            fields[name] = [fields[name], value]
+    return fields
+
+
+def _multipart(data: bytes, content_type: str, verdicts: Verdicts) -> Body:
+    """A multipart form as an object of its fields; of a file only name, type and size are told."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("utf-8", "replace")
+    message = BytesParser(policy=policy.compat32).parsebytes(head + data)
+    parts = message.get_payload() if message.is_multipart() else []
+    pairs: list[tuple[str, Any]] = []
+    for part in parts if isinstance(parts, list) else []:
+        if isinstance(part, Message) and len(pairs) < _FIELDS_COUNT:
+            pairs.append(_field(part, verdicts))
+    return Body(_gathered(pairs), "json")
+
+
+def _field(part: Message, verdicts: Verdicts) -> tuple[str, Any]:
+    """One field of a multipart form."""
+    name = str(part.get_param("name", "", header="content-disposition"))
+    content = part.get_payload(decode=True)
+    content = content if isinstance(content, bytes) else b""
+    filename = part.get_filename()
+    if filename is not None:
+        return name, {
+            "filename": filename,
+            "content_type": part.get_content_type(),
+            "bytes": len(content),
+        }
+    return name, MASK if verdicts[name] == HIDE else content.decode("utf-8", "replace")
+
+
+def _decoded(data: bytes, parameters: str, *, truncated: bool) -> str | None:
+    """The body's text; None when it is not text in UTF-8 or the charset it names."""
+    _, _, charset = parameters.lower().partition("charset=")
+    charset = charset.partition(";")[0].strip().strip('"')
+    if truncated and charset in ("", "utf-8", "utf8"):
+        data = _whole_characters(data)
+    try:
+        text = data.decode(charset or "utf-8")
+    except (UnicodeDecodeError, LookupError):
+        return None
+    return None if "\x00" in text else text
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """UTF-8 bytes without the started character that a cut left at their end."""
+    for back in range(1, min(4, len(data)) + 1):
+        lead = data[-back]
+        if lead & 0xC0 != 0x80:
+            needed = 1 if lead < 0x80 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
+            return data if needed <= back else data[:-back]
+    return data
+
+
+def _unpacked(data: bytes, encoding: str, limit_bytes: int) -> tuple[bytes, bool] | None:
+    """The unpacked bytes and whether they were cut; None for encodings that only others can read."""
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return None
+    for window in (47, -15):  # gzip or zlib by its header, else a bare deflate stream
+        stream = zlib.decompressobj(window)
+        try:
+            plain = stream.decompress(data, limit_bytes)
+        except zlib.error:
+            continue
+        return plain, bool(stream.unconsumed_tail) or not stream.eof
+    return None
