@@ -17,6 +17,8 @@ from tollkeeper.model.secret import MASK, is_secret_name
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
+_NAMES_LIMIT = 4096
+_names: dict[str, str] = {}
 _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 
 
@@ -26,13 +28,21 @@ def headers_text(headers: dict[str, Any] | None) -> str:
         return "{}"
     clean: dict[str, str] = {}
     for name, value in headers.items():
-        if is_secret_name(name):
-            clean[name.lower()] = MASK
-        elif isinstance(value, str):
-            clean[name.lower()] = value
+        lower = _names.get(name) or _learn_name(name)
+        if is_secret_name(lower):
+            clean[lower] = MASK
         else:
-            clean[name.lower()] = _joined(value)
+            clean[lower] = value if value.__class__ is str else _joined(value)
     return _encode(clean).decode()
+
+
+def _learn_name(name: str) -> str:
+    """The header's name in lower case; most names are few and come again and again."""
+    lower = name.lower()
+    if len(_names) >= _NAMES_LIMIT:
+        _names.clear()
+    _names[name] = lower
+    return lower
 
 
 def _joined(value: Any) -> str:

@@ -16,7 +16,7 @@ Text = str | int | float | bool | None
 """Ids arrive as text, but some SDKs send numbers; they are read as text."""
 
 
-class WireRequest(msgspec.Struct):
+class WireRequest(msgspec.Struct, gc=False):
     """What was asked. Unknown keys are ignored; ``time`` and ``uri`` are needed."""
 
     time: Text = None
@@ -33,7 +33,7 @@ class WireRequest(msgspec.Struct):
     user_agent_string: Text = None
 
 
-class WireResponse(msgspec.Struct):
+class WireResponse(msgspec.Struct, gc=False):
     """What was answered; absent when no answer ever came."""
 
     time: Text = None
@@ -45,7 +45,7 @@ class WireResponse(msgspec.Struct):
     content_length: Text = None
 
 
-class WireEvent(msgspec.Struct):
+class WireEvent(msgspec.Struct, gc=False):
     """One call (or, with ``action_name``, one action) as it stands in a request's body."""
 
     request: WireRequest
