@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -160,14 +160,17 @@ def listing(
     return list(connection.execute(query.order_by(c.kind, c.key, c.valid_from_us).limit(limit)))
 
 
-def of_party(
-    connection: Connection, application: str, *, kind: str, party: str
-) -> Iterator[Row[Any]]:
-    """All bindings that name a user or a customer, as key or as owner."""
+def customers_of(
+    connection: Connection, application: str, user_ids: Sequence[str], at_us: int
+) -> dict[str, str]:
+    """The customer of each user at an instant; users without one are missing."""
     c = bindings.c
-    column = c.user if kind == USER else c.customer
-    names = column == party
-    if kind == USER:
-        names = names | ((c.kind == USER) & (c.key == party))
-    query = select(bindings).where(c.application == application, c.deleted.is_(False), names)
-    yield from connection.execute(query.order_by(c.kind, c.key, c.valid_from_us))
+    query = select(c.key, c.customer).where(
+        c.application == application,
+        c.kind == USER,
+        c.key.in_(user_ids),
+        c.deleted.is_(False),
+        c.valid_from_us <= at_us,
+        c.valid_to_us > at_us,
+    )
+    return {row.key: row.customer for row in connection.execute(query)}

@@ -46,9 +46,14 @@ def digest_from_sha256(pepper: bytes, hexadecimal: str) -> str:
 
     What is not 64 hex digits is taken for a credential that was sent in the wrong place.
     """
-    if _SHA256.fullmatch(hexadecimal) is None:
+    if not is_sha256(hexadecimal):
         return digest_from_secret(pepper, hexadecimal)
     return _keyed(pepper, hexadecimal.lower())
+
+
+def is_sha256(text: str) -> bool:
+    """Whether this can be the sha256 of a credential, as hosts send it."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:

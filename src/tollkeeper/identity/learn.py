@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
+from tollkeeper.identity.attributes import MAX_ID_CHARACTERS
 from tollkeeper.identity.ledger import CREDENTIAL, Ledger
 from tollkeeper.identity.timeline import FOREVER_US, SINCE_EVER_US, Owner, Span
 
@@ -120,6 +121,8 @@ class Learner:
 
 
 def _usable(pair: Pair) -> bool:
-    """Whether a pair says something, in text that every database can hold."""
+    """Whether a pair says something, in ids that every database can hold and index."""
     credential, user, customer, _ = pair
-    return bool(credential and user) and "\0" not in user and "\0" not in customer
+    return bool(credential and user) and all(
+        len(text) <= MAX_ID_CHARACTERS and "\0" not in text for text in (user, customer)
+    )

@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import select
 
 from tollkeeper.errors import InvalidInput
-from tollkeeper.identity.bindings import Place, Statement, listing, of_party, put
+from tollkeeper.identity.bindings import Place, Statement, customers_of, listing, put
 from tollkeeper.identity.ledger import CREDENTIAL, USER, Ledger
 from tollkeeper.identity.timeline import FOREVER_US, Owner, Span
 from tollkeeper.store.records import last_version, read, write
@@ -148,13 +148,13 @@ def test_the_list_goes_on_where_it_ended_and_filters(records):
     assert {row.key for row in by_customer} == {"t3", "bob"}
 
 
-def test_a_partys_bindings_are_those_that_name_it(records):
-    put(records, APP, [token("t1", "alice", "acme"), token("t2", "bob", "acme")], NOW)
+def test_a_users_customer_is_the_one_of_that_instant(records):
+    moves = [Statement(USER, "alice", Owner("", name)) for name in ("acme", "corp")]
+    put(records, APP, moves, NOW)
     with read(records) as connection:
-        alice = [(r.kind, r.key) for r in of_party(connection, APP, kind=USER, party="alice")]
-        acme = [(r.kind, r.key) for r in of_party(connection, APP, kind="customer", party="acme")]
-    assert alice == [(CREDENTIAL, "t1"), (USER, "alice")]
-    assert acme == [(CREDENTIAL, "t1"), (CREDENTIAL, "t2"), (USER, "alice"), (USER, "bob")]
+        before = customers_of(connection, APP, ["alice", "bob"], NOW - 1)
+        after = customers_of(connection, APP, ["alice", "bob"], NOW)
+    assert (before, after) == ({"alice": "acme"}, {"alice": "corp"})
 
 
 @pytest.mark.parametrize("start", [0, 123_456_789_012_345])

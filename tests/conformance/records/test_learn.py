@@ -85,7 +85,8 @@ def test_a_person_may_state_an_owner_of_an_ambiguous_credential(records):
 
 
 def test_pairs_without_user_or_with_text_no_database_holds_are_passed_over(records):
-    assert learn(records, ("t", "", "acme"), ("", "alice", ""), ("s", "a\0b", ""), ("u", "ok", ""))
+    odd = [("t", "", "acme"), ("", "alice", ""), ("s", "a\0b", ""), ("v", "x" * 9_000, "")]
+    assert learn(records, *odd, ("u", "ok", ""))
     assert [row.key for row in rows(records)] == ["u"]
 
 
