@@ -29,7 +29,6 @@ from tollkeeper.ingest.operation import Operation
 from tollkeeper.ingest.outcomes import Outcomes
 from tollkeeper.ingest.pipeline import Pipeline
 from tollkeeper.ingest.seen import Seen
-from tollkeeper.ingest.steps import is_kong
 from tollkeeper.ingest.telemetry import IngestMetrics
 from tollkeeper.journal.entry import Entry
 from tollkeeper.journal.journal import Journal, Limits
@@ -46,7 +45,7 @@ from tollkeeper.web.ui import dashboard
 
 log = structlog.get_logger(__name__)
 
-TOKEN_FILE = "admin-token"
+TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file
 _UPKEEP_SECONDS = 3600.0
 
 
@@ -200,7 +199,6 @@ class App:
             peer=attributes.peer,
             pepper=self._pepper,
             user_claim=self.settings.user_id_jwt_claim,
-            unpadded_ms=is_kong(attributes),
         )
 
     def start(self) -> None:

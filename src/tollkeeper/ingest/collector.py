@@ -12,7 +12,7 @@ Source: protocol notes sections 0 and 1.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -24,17 +24,15 @@ from tollkeeper.ingest.block import REJECTED, Attributes
 from tollkeeper.ingest.body import BodyLimits, Disconnected, Receive, inflate, read
 from tollkeeper.ingest.decode import Rejection
 from tollkeeper.ingest.governance import Documents, documents
-from tollkeeper.ingest.normalise import verify
 from tollkeeper.ingest.outcomes import Outcomes
-from tollkeeper.ingest.steps import is_kong, items_of, objects_of
+from tollkeeper.ingest.steps import Item, items_of, objects_of
 from tollkeeper.ingest.telemetry import IngestMetrics
 from tollkeeper.journal.entry import Entry
 from tollkeeper.journal.journal import Journal
-from tollkeeper.model.event import WireEvent
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Found = list[WireEvent | Rejection] | list[dict[str, Any] | Rejection]
+Found = Sequence[Item | dict[str, Any]]
 """Items of a body, understood or rejected."""
 
 _THREAD_OVER_BYTES = 256 * 1024
@@ -233,23 +231,16 @@ class Collector:
             found = self._items(entry, attributes, route)
         except InvalidInput as error:
             return entry, [], error
-        return entry._replace(item_count=len(found)), found, None
+        return entry._replace(item_count=len(found), understood=found), found, None
 
     def _items(self, entry: Entry, attributes: Attributes, route: Route) -> Found:
         if route.resource != "events":
             objects = objects_of(entry)
             self._check_count(len(objects))
             return objects
-        found = items_of(entry, attributes)
-        self._check_count(len(found))
-        unpadded = is_kong(attributes)
-        for index, item in enumerate(found):
-            if isinstance(item, WireEvent):
-                try:
-                    verify(item, received_us=entry.received_us, unpadded_ms=unpadded)
-                except InvalidInput as error:
-                    found[index] = Rejection(index, error.code, error.field, error.detail, b"")
-        return found
+        items = items_of(entry, attributes)
+        self._check_count(len(items))
+        return items
 
     def _check_count(self, count: int) -> None:
         if count > self._limits.items:

@@ -26,7 +26,7 @@ from tollkeeper.ingest.block import (
     PartyItem,
 )
 from tollkeeper.ingest.decode import Decoder, Rejection, split
-from tollkeeper.ingest.normalise import Context, normalise
+from tollkeeper.ingest.normalise import Context, Measures, normalise, verify
 from tollkeeper.ingest.quarantine import Held
 from tollkeeper.ingest.seen import Keys, Seen
 from tollkeeper.journal.entry import Entry
@@ -41,17 +41,35 @@ _OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 _ATTRIBUTES = msgspec.json.Decoder(Attributes)
 
 
-def items_of(entry: Entry, attributes: Attributes) -> list[WireEvent | Rejection]:
-    """The events of a body, whichever protocol brought it.
+Item = tuple[WireEvent, Measures] | Rejection
+"""An event that was understood, with its checked numbers, or why it was not."""
+
+
+def items_of(entry: Entry, attributes: Attributes) -> list[Item]:
+    """The events of a body, whichever protocol brought it, each verified or rejected.
 
     Raises:
         InvalidInput: the body as a whole cannot be understood.
     """
+    found: list[WireEvent | Rejection]
     if entry.source == "cloudevents":
-        return cloudevents.decode(
+        found = cloudevents.decode(
             entry.body, attributes.content_type, attributes.headers or {}, entry.received_us
         )
-    return _EVENTS.decode(entry.body)
+    else:
+        found = _EVENTS.decode(entry.body)
+    unpadded = is_kong(attributes)
+    items: list[Item] = []
+    for index, wire in enumerate(found):
+        if isinstance(wire, Rejection):
+            items.append(wire)
+            continue
+        try:
+            items.append((wire, verify(wire, received_us=entry.received_us, unpadded_ms=unpadded)))
+        except InvalidInput as error:
+            content = _content(entry, index)
+            items.append(Rejection(index, error.code, error.field, error.detail, content))
+    return items
 
 
 def objects_of(entry: Entry) -> list[dict[str, Any] | Rejection]:
@@ -86,16 +104,13 @@ def decode(block: Block, context: Callable[[Entry, Attributes], Context]) -> Non
 
 
 def _decode_events(block: Block, entry: Entry, attributes: Attributes, context: Context) -> None:
-    for index, wire in enumerate(items_of(entry, attributes)):
-        if isinstance(wire, Rejection):
-            _hold(block, entry, wire)
+    items = items_of(entry, attributes) if entry.understood is None else entry.understood
+    for index, item in enumerate(items):
+        if isinstance(item, Rejection):
+            _hold(block, entry, item)
             continue
-        try:
-            event = normalise(wire, index, context)
-        except InvalidInput as error:
-            content = _content(entry, index)
-            _hold(block, entry, Rejection(index, error.code, error.field, error.detail, content))
-            continue
+        wire, measures = item
+        event = normalise(wire, measures, index, context)
         block.events.append(event)
         if wire.session_token and event.captured_user and wire.user_id:
             block.pairs.append(

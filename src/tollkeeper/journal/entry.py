@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Entry(NamedTuple):
     """What was accepted.
 
-    ``position`` is 0 until the journal has given one; ``resource`` is events, users, companies or
+    ``understood`` is what the acceptor already made of the body; it lives in memory only and is
+    ``None`` for an entry that was read from disk. ``position`` is 0 until the journal has given one; ``resource`` is events, users, companies or
     subscriptions; ``attributes`` is JSON text of what came beside the body (peer address, user
     agent, capture report); ``item_count`` is the number of items in the body.
     """
@@ -21,3 +22,4 @@ class Entry(NamedTuple):
     attributes: str
     item_count: int
     body: bytes
+    understood: Any = None

@@ -11,6 +11,7 @@ import queue
 import shutil
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tollkeeper.journal.entry import Entry
 from tollkeeper.journal.segment import SUFFIX, Segment
 
 _COMMIT_ENTRIES = 512
+_TAIL_BYTES = 64 * 1024 * 1024
 _COMMIT_BYTES = 32 * 1024 * 1024
 
 
@@ -68,6 +70,9 @@ class Journal:
             self._backlog_bytes += size
         if not self._segments:
             self._segments.append(Segment.create(folder, self._last + 1))
+        # The newest entries stay in memory, so that a pipeline that keeps up reads no disk.
+        self._tail: deque[Entry] = deque()
+        self._tail_bytes = 0
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[int]] | None] = queue.SimpleQueue()
         self.failure: str | None = None
         self.committed = threading.Event()
@@ -106,6 +111,10 @@ class Journal:
         """Durable entries behind a position, in order; ends at what was committed meanwhile."""
         with self._lock:
             segments = list(self._segments)
+            tail = list(self._tail)
+        if tail and tail[0].position <= after + 1:
+            yield from (entry for entry in tail if entry.position > after)
+            return
         starts = [s.first for s in segments[1:]] + [None]
         for segment, next_first in zip(segments, starts, strict=True):
             if next_first is None or next_first > after + 1:
@@ -118,6 +127,8 @@ class Journal:
         with self._lock:
             self._backlog_entries -= entries
             self._backlog_bytes -= size_bytes
+            while self._tail and self._tail[0].position <= position:
+                self._tail_bytes -= len(self._tail.popleft().body)
             while len(self._segments) > 1 and self._segments[1].first <= position + 1:
                 self._segments.pop(0).drop()
 
@@ -162,6 +173,10 @@ class Journal:
                 with self._lock:
                     self._backlog_entries += len(entries)
                     self._backlog_bytes += size
+                    self._tail.extend(entries)
+                    self._tail_bytes += size
+                    while self._tail_bytes > _TAIL_BYTES:
+                        self._tail_bytes -= len(self._tail.popleft().body)
         for index, (_, future) in enumerate(group):
             if refusal is None:
                 future.set_result(first + index)

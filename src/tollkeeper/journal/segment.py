@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS entry (
     count INTEGER NOT NULL,
     body BLOB NOT NULL
 )"""
+_STORED = 8  # an entry's fields that are kept on disk
 _INSERT = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _READ = "SELECT * FROM entry WHERE position > ? ORDER BY position"
 _SPAN = (
@@ -67,7 +68,7 @@ class Segment:
         """
         self._writer.execute("BEGIN IMMEDIATE")
         try:
-            self._writer.executemany(_INSERT, entries)
+            self._writer.executemany(_INSERT, (entry[:_STORED] for entry in entries))
             self._writer.execute("COMMIT")
         except sqlite3.Error:
             if self._writer.in_transaction:

@@ -74,7 +74,7 @@ class Event(NamedTuple):
     Units: ``*_us`` microseconds, ``*_bytes`` bytes. Unknown text is empty, an unknown number 0;
     ``status`` 0 means that no response was seen. ``key`` is the hash of (application, id),
     ``content`` the hash of what the event says; (``position``, ``item``) is its place in the
-    journal. ``user`` and ``customer`` are as captured; who owns the usage is resolved when asked.
+    journal. From ``kind`` on stands what the event says and what ``content`` covers. ``user`` and ``customer`` are as captured; who owns the usage is resolved when asked.
     """
 
     application: str
@@ -85,13 +85,14 @@ class Event(NamedTuple):
     position: int
     item: int
     received_at: int
-    kind: str
+    ip: str
+    route: str
     source: str
+    kind: str
     direction: str
     action: str
     method: str
     uri: str
-    route: str
     status: int
     duration_us: int
     request_bytes: int
@@ -102,7 +103,6 @@ class Event(NamedTuple):
     request_encoding: str
     response_body: str
     response_encoding: str
-    ip: str
     captured_user: str
     captured_customer: str
     credential: str

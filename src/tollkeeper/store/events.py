@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from numpy.typing import NDArray
@@ -21,6 +22,31 @@ from tollkeeper.model.event import Event
 from tollkeeper.store import sql
 
 _KEYS_PER_QUERY = 20_000
+
+
+_INSTANT = pa.timestamp("us", tz="UTC")
+_NUMBERS = {
+    "time": _INSTANT,
+    "received_at": _INSTANT,
+    "key": pa.uint64(),
+    "content": pa.uint64(),
+    "position": pa.uint64(),
+    "item": pa.uint32(),
+    "status": pa.uint16(),
+    "duration_us": pa.uint64(),
+    "request_bytes": pa.uint64(),
+    "response_bytes": pa.uint64(),
+    "weight": pa.uint64(),
+}
+_KINDS = [_NUMBERS.get(name, pa.string()) for name in Event._fields]
+
+
+def _block_settings(token: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {"max_partitions_per_insert_block": 0}
+    if token:
+        settings["insert_deduplication_token"] = token
+        settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
+    return settings
 
 
 class Answer:
@@ -73,8 +99,17 @@ class EventStore:
         Raises:
             StoreError: nothing may be assumed stored; send the same block again.
         """
-        if events:
-            self._insert("events", Event._fields, list(zip(*events, strict=True)), token)
+        if not events:
+            return
+        columns = [
+            pa.array(values, type=kind)
+            for values, kind in zip(zip(*events, strict=True), _KINDS, strict=True)
+        ]
+        block = pa.Table.from_arrays(columns, names=list(Event._fields))
+        try:
+            self._client().insert_arrow("events", block, settings=_block_settings(token))
+        except ClickHouseError as error:
+            raise StoreError(f"cannot store events: {error}") from error
 
     def insert_rows(
         self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]], *, token: str = ""
@@ -87,13 +122,13 @@ class EventStore:
     def _insert(
         self, table: str, names: Sequence[str], columns: Sequence[Sequence[Any]], token: str
     ) -> None:
-        settings: dict[str, Any] = {"max_partitions_per_insert_block": 0}
-        if token:
-            settings["insert_deduplication_token"] = token
-            settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
         try:
             self._client().insert(
-                table, columns, column_names=list(names), column_oriented=True, settings=settings
+                table,
+                columns,
+                column_names=list(names),
+                column_oriented=True,
+                settings=_block_settings(token),
             )
         except ClickHouseError as error:
             raise StoreError(f"cannot store in {table}: {error}") from error
