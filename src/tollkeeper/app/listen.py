@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,12 +44,18 @@ class Address(NamedTuple):
 class _Server(uvicorn.Server):
     """uvicorn, but a signal is a reason to stop and not one to die of."""
 
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stops on SIGINT and SIGTERM; a second SIGINT does not wait for running requests."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             self.handle_exit(number, frame)
+            # Not here: the code that was interrupted may hold the very lock this needs.
+            threading.Thread(target=self._stopping, name="stopping").start()
 
         before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -86,7 +93,8 @@ def listen(app: App, *, ready: Callable[[Address], None]) -> None:
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
+        ),
+        app.stop_watching,
     )
     app.start()
     try:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from tollkeeper.app.identities import Identities
 from tollkeeper.clock import SYSTEM_CLOCK, Clock
 from tollkeeper.config import ServerSettings
-from tollkeeper.errors import StoreError
+from tollkeeper.errors import InvalidInput, StoreError
 from tollkeeper.identity import access, applications
 from tollkeeper.identity.applications import Application, Retention
 from tollkeeper.identity.credential import load_pepper
@@ -32,11 +32,18 @@ from tollkeeper.ingest.seen import Seen
 from tollkeeper.ingest.telemetry import IngestMetrics
 from tollkeeper.journal.entry import Entry
 from tollkeeper.journal.journal import Journal, Limits
+from tollkeeper.query.answer import Asker
+from tollkeeper.query.answer import Limits as QueryLimits
+from tollkeeper.query.stream import LiveHub
 from tollkeeper.store import progress
 from tollkeeper.store.open import open_events
 from tollkeeper.store.records import open_migrated
+from tollkeeper.web import aliases as aliases_api
 from tollkeeper.web import applications as applications_api
+from tollkeeper.web import events as events_api
 from tollkeeper.web import operation as operation_api
+from tollkeeper.web import parties as parties_api
+from tollkeeper.web import query as query_api
 from tollkeeper.web import session as session_api
 from tollkeeper.web.api import build_api
 from tollkeeper.web.auth import guard
@@ -94,6 +101,14 @@ class App:
             fault=fault,
         )
         self.mirror = Mirror(self.records, self.store, clock=clock)
+        self.asker = Asker(
+            self.store,
+            clock=clock,
+            applications=self._application_named,
+            as_of_us=self._as_of_us,
+            limits=QueryLimits(settings.query_seconds, settings.query_memory_bytes),
+        )
+        self.hub = LiveHub(self.asker)
         self.pipeline = Pipeline(
             journal=self.journal,
             store=self.store,
@@ -101,7 +116,7 @@ class App:
             seen=Seen(folder / "seen"),
             context=self._context,
             parties=Identities(self._pepper, self.mirror.wake),
-            announcers=[],
+            announcers=[self.hub],
             outcomes=outcomes,
             metrics=metrics,
             clock=clock,
@@ -143,6 +158,16 @@ class App:
         return [
             session_api.router(self.records, self._clock, principal),
             applications_api.router(self.records, principal),
+            query_api.router(self.asker, principal),
+            events_api.router(self.asker, self.hub, principal),
+            aliases_api.router(
+                self.records,
+                principal,
+                pepper=self._pepper,
+                clock=self._clock,
+                changed=self.mirror.wake,
+            ),
+            parties_api.router(self.records, principal, clock=self._clock),
             operation_api.router(self.operation, self.registry, principal),
         ]
 
@@ -189,6 +214,23 @@ class App:
         found = self._applications.get(collector_id)
         return found.id if found is not None else None
 
+    def _application_named(self, wanted: str | None) -> str:
+        """The id of an application; of the first one when none is named.
+
+        Raises:
+            InvalidInput: there is no such application.
+        """
+        known = [application.id for application in self._applications.values()]
+        if wanted is None:
+            return known[0]
+        if wanted not in known:
+            raise InvalidInput("there is no such application", field="application")
+        return wanted
+
+    def _as_of_us(self) -> int:
+        """Up to when everything received is in the store."""
+        return self.pipeline.as_of_us(self._clock.now_us())
+
     def _context(self, entry: Entry, attributes: Attributes) -> Context:
         return Context(
             application=entry.application,
@@ -207,6 +249,10 @@ class App:
         self.pipeline.start()
         for thread in self._threads:
             thread.start()
+
+    def stop_watching(self) -> None:
+        """Ends live streams, so that a server which stops does not wait for them."""
+        self.hub.close()
 
     def stop(self) -> None:
         """Stores everything accepted, then closes. Nothing may be appended any more."""

@@ -91,6 +91,7 @@ class Pipeline:
         self._fault = fault
         self._stopping = threading.Event()
         self._unsynced = 0
+        self._stored_us = clock.now_us()
         self._storing = threading.Lock()
         self._progress = progress.load(records)
         self.stored_position = self._progress.stored_position
@@ -108,6 +109,12 @@ class Pipeline:
         self._journal.committed.set()
         self._thread.join()
         self._seen.sync(self.stored_position)
+
+    def as_of_us(self, now_us: int) -> int:
+        """Up to when everything received is stored: now, or the newest stored entry's time."""
+        if self._journal.last_position == self.stored_position:
+            return now_us
+        return self._stored_us
 
     @property
     def alive(self) -> bool:
@@ -199,6 +206,7 @@ class Pipeline:
     def _finish(self, block: Block) -> None:
         self._seen.add(steps.keys_of(block.events))
         self.stored_position = block.last
+        self._stored_us = block.entries[-1].received_us
         self._journal.release(block.last, entries=len(block.entries), size_bytes=block.size_bytes)
         self._fault("pipeline.released")
         self._unsynced += len(block.events)
