@@ -14,8 +14,28 @@ from hypothesis import strategies as st
 from tollkeeper.capture import route
 
 WORDS = st.sampled_from(
-    ["pets", "v1", "v2.1", "oauth2", "users", "me", "search", "covid-19", "utf-8", "healthz", "api",
-     "getUserByIdV2", "line_items", "well-known", "1.0", "2fa", "favicon.ico", "robots.txt", "a", ""]
+    [
+        "pets",
+        "v1",
+        "v2.1",
+        "oauth2",
+        "users",
+        "me",
+        "search",
+        "covid-19",
+        "utf-8",
+        "healthz",
+        "api",
+        "getUserByIdV2",
+        "line_items",
+        "well-known",
+        "1.0",
+        "2fa",
+        "favicon.ico",
+        "robots.txt",
+        "a",
+        "",
+    ]
 )
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 IDS = st.one_of(
@@ -28,7 +48,9 @@ IDS = st.one_of(
     st.dates().map(str),
     st.datetimes().map(lambda at: at.isoformat(timespec="seconds")),
     st.emails(),
-    st.tuples(st.sampled_from(["order", "inv", "sku"]), st.integers(10000, 10**9)).map(lambda p: f"{p[0]}-{p[1]}"),
+    st.tuples(st.sampled_from(["order", "inv", "sku"]), st.integers(10000, 10**9)).map(
+        lambda p: f"{p[0]}-{p[1]}"
+    ),
 )
 
 
@@ -55,7 +77,10 @@ def test_templating_twice_changes_nothing_more_for_url_text(path):
 @pytest.mark.parametrize(("size_bytes", "most_count"), [(12, 150), (16, 80), (24, 30), (32, 10)])
 def test_random_tokens_rarely_become_routes_of_their_own(size_bytes, most_count):
     dice = random.Random(size_bytes)
-    tokens = [base64.urlsafe_b64encode(dice.randbytes(size_bytes)).decode().rstrip("=") for _ in range(1000)]
+    tokens = [
+        base64.urlsafe_b64encode(dice.randbytes(size_bytes)).decode().rstrip("=")
+        for _ in range(1000)
+    ]
     kept = {route.template(f"/t/{token}") for token in tokens} - {"/t/{id}"}
     assert len(kept) < most_count
 
