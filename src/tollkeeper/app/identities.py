@@ -25,19 +25,11 @@ class Identities:
 
     def apply(self, connection: Connection, block: Block) -> None:
         """Takes users, companies and subscriptions, and learns pairs of token and user."""
+        items: dict[str, list[PartyItem]] = {}
         for item in block.parties:
-            entry = item.entry
-            try:
-                party.apply(
-                    connection,
-                    entry.application,
-                    entry.resource,
-                    item.value,
-                    entry.received_us,
-                    pepper=self._pepper,
-                )
-            except InvalidInput as error:
-                quarantine.hold(connection, [_held(item, error)])
+            items.setdefault(item.entry.application, []).append(item)
+        for application, sent in items.items():
+            self._take(connection, application, sent)
         by_application: dict[str, list[tuple[str, str, str, int]]] = {}
         for pair in block.pairs:
             by_application.setdefault(pair.application, []).append(
@@ -49,6 +41,12 @@ class Identities:
             changed |= self._learner.learn(connection, application, pairs, now_us)
         if changed:
             self._wake()
+
+    def _take(self, connection: Connection, application: str, sent: list[PartyItem]) -> None:
+        said = [party.Item(i.entry.resource, i.value, i.entry.received_us) for i in sent]
+        errors = party.apply_all(connection, application, said, pepper=self._pepper)
+        held = [_held(i, e) for i, e in zip(sent, errors, strict=True) if e is not None]
+        quarantine.hold(connection, held)
 
 
 def _held(item: PartyItem, error: InvalidInput) -> Held:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Engine, Row, select, tuple_
 
 from tollkeeper.errors import InvalidInput
 from tollkeeper.identity.ledger import CREDENTIAL, USER, Ledger
-from tollkeeper.identity.roster import introduce
+from tollkeeper.identity.roster import Roster
 from tollkeeper.identity.timeline import SINCE_EVER_US, Owner, Timeline, state
 from tollkeeper.store.records import write
-from tollkeeper.store.tables import bindings
+from tollkeeper.store.tables import bindings, customers, users
 
 _PER_TRANSACTION = 1000
 
@@ -77,7 +77,7 @@ def put_here(
     ledger.load(CREDENTIAL, (s.key for s in good if s.kind == CREDENTIAL))
     ledger.load(USER, (s.key if s.kind == USER else s.owner.user for s in good))
     outcomes = [
-        rejected(s) if isinstance(s, InvalidInput) else _state(ledger, s, now_us)
+        rejected(s) if isinstance(s, InvalidInput) else state_in(ledger, s, now_us)
         for s in statements
     ]
     ledger.flush()
@@ -86,11 +86,15 @@ def put_here(
         for statement, outcome in zip(statements, outcomes, strict=True)
         if isinstance(statement, Statement) and outcome.result != "rejected"
     ]
-    _introduce(connection, application, taken, now_us)
+    roster = Roster(connection, application)
+    roster.introduce(users, (s.key if s.kind == USER else s.owner.user for s in taken), now_us)
+    roster.introduce(customers, (s.owner.customer for s in taken), now_us)
+    roster.flush()
     return outcomes
 
 
-def _state(ledger: Ledger, statement: Statement, now_us: int) -> Outcome:
+def state_in(ledger: Ledger, statement: Statement, now_us: int) -> Outcome:
+    """States one owner in a ledger; teaches the user's customer when both are named."""
     kind, key, owner = statement.kind, statement.key, statement.owner
     before = ledger.timeline(kind, key)
     try:
@@ -117,18 +121,6 @@ def teach_customer(ledger: Ledger, user: str, customer: str) -> None:
             (), Owner("", customer), valid_from_us=SINCE_EVER_US, valid_to_us=None, now_us=0
         )
         ledger.change(USER, user, since_ever)
-
-
-def _introduce(
-    connection: Connection, application: str, applied: Sequence[Statement], now_us: int
-) -> None:
-    introduce(
-        connection,
-        application,
-        user_ids=(s.key if s.kind == USER else s.owner.user for s in applied),
-        customer_ids=(s.owner.customer for s in applied),
-        now_us=now_us,
-    )
 
 
 class Place(NamedTuple):
