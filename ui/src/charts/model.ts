@@ -21,6 +21,8 @@ export interface ChartData {
   unit: string | null;
   /** The last bucket is still filling. */
   isPartial: boolean;
+  /** The range begins inside the first bucket, so that it holds only a part. */
+  isCut: boolean;
 }
 
 export const COLORS = Array.from({ length: 10 }, (_, index) => `--tk-s${index}`);
@@ -52,7 +54,7 @@ export function readingAt(data: ChartData, index: number): Reading {
     .sort((a, b) => (b.value ?? 0) - (a.value ?? 0));
   const total = data.kind === "stack" && data.series.length > 1 ? rows.reduce((sum, row) => sum + (row.value ?? 0), 0) : null;
   return {
-    title: bucket(start, data.interval, data.zone) + (isLast && data.isPartial ? " (so far)" : ""),
+    title: bucket(start, data.interval, data.zone) + (isLast && data.isPartial ? " (so far)" : index === 0 && data.isCut ? " (in part)" : ""),
     rows: rows.map(({ key, label, color, value }) => ({ key, label, color, text: measured(value, data.unit) })),
     total: total === null ? null : measured(total, data.unit),
   };

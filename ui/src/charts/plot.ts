@@ -68,7 +68,7 @@ function axesOf(data: () => ChartData): uPlot.Axis[] {
   };
   return [
     { ...shared, grid: { show: false }, space: 74, size: 28, gap: 6, values: (_, splits) => splits.map((at, index) => tick(splits, index, at, data())) },
-    { ...shared, size: 58, gap: 8, space: 38, values: (_, splits) => splits.map((value) => measured(value, data().unit)) },
+    { ...shared, size: (_, labels) => 18 + 6.4 * Math.max(1, ...(labels ?? []).map((label) => label.length)), gap: 8, space: 30, values: (_, splits) => splits.map((value) => measured(value, data().unit)) },
   ];
 }
 
@@ -81,15 +81,21 @@ function tick(splits: number[], index: number, at: number, { zone, interval }: C
   return isMidnight || stepIsDays || (index === 0 && splits.length < 2) ? day(at * 1000, zone) : hourMinute(at * 1000, zone);
 }
 
-/** Stripes over the bucket that is still filling. */
+/** Stripes over the bars that are not whole: the one still filling, and the one that the range cuts. */
 function hatch(plot: uPlot, data: ChartData): void {
-  const start = data.starts[data.starts.length - 1];
-  if (!data.isPartial || data.kind !== "stack" || start === undefined) return;
+  if (data.kind !== "stack" || data.series.length === 0) return;
+  const last = data.starts.length - 1;
+  if (data.isPartial) stripes(plot, data, last);
+  if (data.isCut && last > 0) stripes(plot, data, 0);
+}
+
+function stripes(plot: uPlot, data: ChartData, index: number): void {
   const { ctx } = plot;
-  const left = plot.valToPos(start / 1000, "x", true);
-  const right = plot.valToPos(data.end / 1000, "x", true);
-  const top = plot.bbox.top;
-  const bottom = top + plot.bbox.height;
+  const total = data.series.reduce((sum, series) => sum + (series.values[index] ?? 0), 0);
+  const left = plot.valToPos((data.starts[index] ?? 0) / 1000, "x", true);
+  const right = plot.valToPos((data.starts[index + 1] ?? data.end) / 1000, "x", true);
+  const top = plot.valToPos(total, "y", true);
+  const bottom = plot.bbox.top + plot.bbox.height;
   ctx.save();
   ctx.beginPath();
   ctx.rect(left, top, Math.max(right - left, 2), bottom - top);
@@ -112,7 +118,7 @@ export function createPlot(host: HTMLElement, data: () => ChartData, height: num
   const options: uPlot.Options = {
     width: Math.max(host.clientWidth, 120),
     height,
-    padding: [12, 6, 0, 0],
+    padding: [12, 20, 0, 0],
     legend: { show: false },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     scales: {

@@ -58,7 +58,7 @@ export function FilterBar({ leaves, onSet }: { leaves: Leaf[]; onSet: (leaves: L
             {leaves.map((leaf) => <Chip key={formatLeaf(leaf)} leaf={leaf} onEdit={() => edit(leaf)} onRemove={() => onSet(leaves.filter((l) => l !== leaf))} />)}
             <Combobox.EventsTarget>
               <input
-                ref={input} className="tk-filter-input" aria-label="Filter" spellCheck={false} autoComplete="off" value={text}
+                ref={input} className="tk-filter-input" aria-label="Filter" spellCheck={false} autoComplete="off" value={text} role="combobox" aria-expanded={combobox.dropdownOpened} aria-autocomplete="list"
                 placeholder={leaves.length === 0 ? "Filter, e.g. status:>=500 route:/v1/pets* user:acme" : "and…"} aria-invalid={problem !== null}
                 onChange={(event) => {
                   setText(event.currentTarget.value);

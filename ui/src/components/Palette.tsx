@@ -1,4 +1,4 @@
-import { Spotlight, spotlight, type SpotlightActionData, type SpotlightActionGroupData } from "@mantine/spotlight";
+import { createSpotlight, Spotlight, type SpotlightActionData, type SpotlightActionGroupData } from "@mantine/spotlight";
 import "@mantine/spotlight/styles.css";
 import { useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
@@ -17,8 +17,9 @@ import { useThemeCycle } from "./ThemeSwitch";
 import { useZoneToggle } from "./ZoneSwitch";
 import { copyLink } from "./copy";
 
+const [store, spotlight] = createSpotlight();
 const SEARCHED = ["user", "customer", "request.route"];
-const ID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f-]{8,}$/i;
+const ID = /^[0-9a-f][0-9a-f-]{14,}[0-9a-f]$/i;
 
 /** Cmd-K: pages, questions, times, users, customers, routes; a pasted request id opens the request. */
 export default function Palette({ onClose, onShortcuts }: { onClose: () => void; onShortcuts: () => void }) {
@@ -26,6 +27,11 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
   const pages = usePages(onShortcuts);
   const found = useFound(query.trim());
   useEffect(() => spotlight.open(), []);
+  // What is found comes later than the keystroke, and on top: Enter should mean the first line that is seen.
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => selectFirst());
+    return () => cancelAnimationFrame(frame);
+  }, [found.length, query]);
   const wish = query.trim().toLowerCase();
   const matching = (group: SpotlightActionGroupData): SpotlightActionGroupData => ({
     ...group, actions: group.actions.filter((action) => `${action.label} ${action.description ?? ""} ${group.group}`.toLowerCase().includes(wish)),
@@ -33,11 +39,19 @@ export default function Palette({ onClose, onShortcuts }: { onClose: () => void;
   const groups = [...found, ...pages.map(matching)].filter((group) => group.actions.length > 0);
   return (
     <Spotlight
-      actions={groups} query={query} onQueryChange={setQuery} filter={(_, actions) => actions} shortcut={null} onSpotlightClose={() => window.setTimeout(onClose, 150)}
-      nothingFound="Nothing of that name" highlightQuery scrollable maxHeight={420} limit={40}
+      store={store} actions={groups} query={query} onQueryChange={setQuery} filter={(_, actions) => actions} shortcut={null} onSpotlightClose={() => window.setTimeout(onClose, 150)}
+      title="Search or jump to" nothingFound="Nothing of that name" highlightQuery scrollable maxHeight={420} limit={40}
       searchProps={{ leftSection: <Search size={17} aria-hidden="true" />, placeholder: "Pages, users, customers, routes, a request id…", "aria-label": "Search or jump to" }}
     />
   );
+}
+
+/** The library marks the selected line in the page itself; it offers no way to say which. */
+function selectFirst(): void {
+  const list = document.getElementById(store.getState().listId);
+  list?.querySelector("[data-selected]")?.removeAttribute("data-selected");
+  list?.querySelector("[data-action]")?.setAttribute("data-selected", "true");
+  store.updateState((state) => ({ ...state, selected: 0 }));
 }
 
 const icon = (Icon: typeof Search) => <Icon size={17} aria-hidden="true" />;

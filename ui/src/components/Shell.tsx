@@ -46,7 +46,7 @@ export function Shell() {
   return (
     <div className="tk-shell">
       <a className="tk-skip" href="#content">Skip to content</a>
-      <header className="tk-side">
+      <aside className="tk-side" aria-label="Tollkeeper">
         <Link to="/requests" search={keep as never} className="tk-brand" aria-label="Tollkeeper">
           <Mark />
           <span>Tollkeeper</span>
@@ -61,7 +61,7 @@ export function Shell() {
           ))}
         </nav>
         <div className="tk-side-foot"><Freshness /></div>
-      </header>
+      </aside>
       <div className="tk-body">
         <div className="tk-top" role="region" aria-label="Tools">
           <ApplicationSwitch />

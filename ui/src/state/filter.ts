@@ -75,7 +75,7 @@ function parseTerm(term: string): Leaf | string {
 }
 
 function parseValue(field: string, raw: string): Leaf | string {
-  if (raw.startsWith('"')) return checked(field, "eq", unquote(raw));
+  if (/^"(?:\\.|[^"\\])*"?$/.test(raw)) return checked(field, "eq", unquote(raw));
   for (const [sign, op] of ORDER) {
     if (raw.startsWith(sign)) return checked(field, op, unquote(raw.slice(sign.length)));
   }

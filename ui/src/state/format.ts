@@ -7,6 +7,8 @@ const exactly = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 3 });
 const compacted = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumSignificantDigits: 3 });
 
 export const exact = (value: number): string => exactly.format(value);
+/** As many digits as fit a table; the rest is on hover. */
+const plain = (value: number): string => (Math.abs(value) < 1_000_000 ? exactly.format(round(value)) : compacted.format(value));
 export const compact = (value: number): string => (Math.abs(value) < 10_000 ? exactly.format(round(value)) : compacted.format(value));
 
 function round(value: number): number {
@@ -37,7 +39,7 @@ export function measured(value: number | null, unit: string | null): string {
   if (unit === "bytes") return bytes(value);
   if (unit === "ratio") return percent(value);
   if (unit === "calls/s") return `${compact(value)}/s`;
-  return compact(value);
+  return plain(value);
 }
 
 export function percent(share: number): string {

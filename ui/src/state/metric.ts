@@ -70,6 +70,9 @@ export function metricWord(metric: Metric): string {
   return `${fn?.label ?? metric.fn} ${field}`;
 }
 
+/** The function alone, for where its field stands beside it. */
+export const functionWord = (metric: Metric): string => FUNCTIONS.find((f) => f.fn === metric.fn)?.label ?? metric.fn;
+
 /** The name of a group's value; an empty one says what is missing. */
 export function groupWord(field: string, value: Scalar): string {
   if (value === null || value === "") return `(no ${fieldWord(field)})`;

@@ -6,12 +6,11 @@ import { shareOf, type Group, type Result } from "./result";
 interface Props {
   result: Result;
   metric: Metric;
-  hasGroups: boolean;
   onOnly: (group: Group) => void;
 }
 
 /** The groups as bars, longest first: a list that can be read and clicked. */
-export function BarList({ result, metric, hasGroups, onOnly }: Props) {
+export function BarList({ result, metric, onOnly }: Props) {
   const largest = Math.max(...result.groups.map((group) => group.numbers[0] ?? 0), 0) || 1;
   const unit = result.units[0] ?? null;
   return (
@@ -21,7 +20,7 @@ export function BarList({ result, metric, hasGroups, onOnly }: Props) {
         const share = shareOf(group, result, metric);
         return (
           <li key={group.key}>
-            {hasGroups && !group.isOther ? <button type="button" className="tk-plain tk-name tk-bars-name" title="Only this" onClick={() => onOnly(group)}>{group.label}</button> : <span className="tk-bars-name tk-dim">{group.label}</span>}
+            {!group.isOther ? <button type="button" className="tk-plain tk-name tk-bars-name" title="Only this" onClick={() => onOnly(group)}>{group.label}</button> : <span className="tk-bars-name tk-dim">{group.label}</span>}
             <span className="tk-bars-track" aria-hidden="true"><span style={{ width: `${((value ?? 0) / largest) * 100}%`, background: group.isOther ? "var(--tk-other)" : "var(--tk-s0)" }} /></span>
             <span className="tk-num tk-bars-value" title={value === null ? "" : exact(value)}>{measured(value, unit)}</span>
             <span className="tk-num tk-dim tk-bars-share">{share === null ? "" : percent(share)}</span>

@@ -1,7 +1,7 @@
 import { SegmentedControl, Select } from "@mantine/core";
 import { ChartNoAxesColumn, ChartBarBig, Plus, Table2, X } from "lucide-react";
 import type { Interval, Metric } from "@/api/types";
-import { fieldWord, formatMetrics, metricWord } from "@/state/metric";
+import { fieldWord, formatMetrics, functionWord, metricWord } from "@/state/metric";
 import { tooFine, type Range } from "@/state/range";
 import type { View } from "@/state/view";
 import { FieldPicker } from "./FieldPicker";
@@ -34,7 +34,7 @@ export function Builder({ metrics, groups, interval, isAuto, shape, range, onCha
         <span className="tk-builder-word">Show</span>
         {metrics.map((metric, index) => (
           <span key={`${metricWord(metric)}-${index}`} className="tk-token">
-            <MetricPicker metric={metric} label={metricWord(metric)} onPick={(next) => setMetrics(metrics.map((old, at) => (at === index ? next : old)))} />
+            <MetricPicker metric={metric} label={functionWord(metric).replace(/ of$/, "")} onPick={(next) => setMetrics(metrics.map((old, at) => (at === index ? next : old)))} />
             {metrics.length > 1 && <Remove name={metricWord(metric)} onRemove={() => setMetrics(metrics.filter((_, at) => at !== index))} />}
           </span>
         ))}

@@ -16,6 +16,7 @@ import { Builder } from "./Builder";
 import { ResultFoot } from "./ResultFoot";
 import { ResultTable } from "./ResultTable";
 import { NothingFound } from "./NothingFound";
+import { Tiles } from "./Tiles";
 import { StarterCards, StarterMenu } from "./Starters";
 import { chartOf, leavesOf, resultOf, type Group } from "./result";
 
@@ -52,6 +53,7 @@ export function ExplorePage() {
   const title = `${metricWord(metric)}${groups.length > 0 ? ` by ${groups.map((g) => g.replace(/^request\.|^response\./, "")).join(", ")}` : ""}`;
   const isEmpty = result !== null && (result.groups.length === 0 || (metric.fn === "count" && (result.totals[0] ?? 0) === 0));
 
+  const heading = <h2 className="tk-result-title">{title}</h2>;
   return (
     <div className="tk-page tk-explore">
       <PageHead title="Explore"><StarterMenu /><RangePicker /></PageHead>
@@ -59,16 +61,17 @@ export function ExplorePage() {
       <Builder metrics={metrics} groups={groups} interval={interval} isAuto={!wish} shape={shape} range={range} onChange={change} />
       <FilterBar leaves={filter.leaves} onSet={filter.set} />
       <section className="tk-card tk-result" aria-label="Result">
-        <h2 className="tk-result-title">{title}</h2>
+        {!(shape === "line" && chart && !error && !isEmpty) && heading}
         {error ? (
           <Trouble error={error} onRetry={() => void totals.refetch()} />
         ) : isEmpty ? (
           <NothingFound hasFilter={filter.leaves.length > 0} label={range.label} onClear={() => filter.set([])} />
         ) : (
           <>
-            {shape === "line" && (chart ? <TimeChart label={title} data={chart} height={280} highlight={highlight} onZoom={(from, to) => change({ range: fixedText(from, to) })} /> : <Skeleton height={300} />)}
-            {shape === "bars" && (result ? <BarList result={result} metric={metric} hasGroups={groups.length > 0} onOnly={only} /> : <Skeleton height={300} />)}
-            {shape !== "bars" && (result ? <ResultTable result={result} groups={groups} metrics={metrics} onOnly={only} onHighlight={setHighlight} onFirst={(m) => change({ m })} /> : <Skeleton height={160} />)}
+            {shape === "line" && (chart ? <TimeChart label={title} data={chart} height={280} highlight={highlight} onZoom={(from, to) => change({ range: fixedText(from, to) })}>{heading}</TimeChart> : <Skeleton height={300} />)}
+            {groups.length === 0 && result && <Tiles result={result} metrics={metrics} />}
+            {shape === "bars" && groups.length > 0 && (result ? <BarList result={result} metric={metric} onOnly={only} /> : <Skeleton height={300} />)}
+            {shape !== "bars" && groups.length > 0 && (result ? <ResultTable result={result} groups={groups} metrics={metrics} onOnly={only} onHighlight={setHighlight} onFirst={(m) => change({ m })} /> : <Skeleton height={160} />)}
           </>
         )}
         {result && <ResultFoot result={result} chart={shape === "line" ? chart : null} groups={groups} metrics={metrics} range={range} zone={zone} question={{ ...shared, interval: shape === "line" ? interval : null, metrics }} />}

@@ -19,14 +19,13 @@ interface Props {
 /** The legend of the chart and the numbers themselves: a click on a name narrows the view to it. */
 export function ResultTable({ result, groups, metrics, onOnly, onHighlight, onFirst }: Props) {
   const first = metrics[0] ?? { fn: "count" };
-  const hasShare = isSummable(first) && groups.length > 0;
-  const hasGroups = groups.length > 0;
+  const hasShare = isSummable(first);
   return (
     <div className="tk-result-scroll" role="region" aria-label="Numbers" tabIndex={0}>
       <table className="tk-table tk-result-table">
         <thead>
           <tr>
-            <th scope="col">{hasGroups ? groups.map(fieldWord).join(" · ") : "All"}</th>
+            <th scope="col">{groups.map(fieldWord).join(" · ")}</th>
             {metrics.map((metric, index) => (
               <th key={index} scope="col" className="tk-right" aria-sort={index === 0 ? "descending" : undefined}>
                 {index === 0 ? <>{metricWord(metric)} <ArrowDown size={12} aria-hidden="true" /></> : (
@@ -35,7 +34,7 @@ export function ResultTable({ result, groups, metrics, onOnly, onHighlight, onFi
               </th>
             ))}
             {hasShare && <th scope="col" className="tk-right tk-col-share">Share</th>}
-            {hasGroups && <th scope="col"><span className="tk-hidden">Requests</span></th>}
+            <th scope="col" className="tk-col-behind"><span className="tk-hidden">Requests</span></th>
           </tr>
         </thead>
         <tbody onMouseLeave={() => onHighlight(null)}>
@@ -43,24 +42,22 @@ export function ResultTable({ result, groups, metrics, onOnly, onHighlight, onFi
             <tr key={group.key} onMouseEnter={() => onHighlight(group.key)}>
               <th scope="row">
                 <span className="tk-swatch" style={{ background: `var(${group.color})` }} aria-hidden="true" />
-                {hasGroups && !group.isOther ? <button type="button" className="tk-plain tk-name" title="Only this" onFocus={() => onHighlight(group.key)} onBlur={() => onHighlight(null)} onClick={() => onOnly(group)}>{group.label}</button> : <span className={group.isOther ? "tk-dim" : ""}>{group.label}</span>}
+                {!group.isOther ? <button type="button" className="tk-plain tk-name" title="Only this" onFocus={() => onHighlight(group.key)} onBlur={() => onHighlight(null)} onClick={() => onOnly(group)}>{group.label}</button> : <span className="tk-dim">{group.label}</span>}
               </th>
               {group.numbers.map((value, index) => <td key={index} className="tk-num tk-right" title={value === null ? "" : exact(value)}>{measured(value, result.units[index] ?? null)}</td>)}
               {hasShare && <Share share={shareOf(group, result, first)} color={group.color} />}
-              {hasGroups && <td className="tk-right">{!group.isOther && <Behind group={group} groups={groups} />}</td>}
+              <td className="tk-right">{!group.isOther && <Behind group={group} groups={groups} />}</td>
             </tr>
           ))}
         </tbody>
-        {hasGroups && (
-          <tfoot>
-            <tr>
-              <th scope="row">Total</th>
-              {metrics.map((_, index) => <td key={index} className="tk-num tk-right" title={exact(result.totals[index] ?? 0)}>{measured(result.totals[index] ?? null, result.units[index] ?? null)}</td>)}
-              {hasShare && <td className="tk-num tk-right">100%</td>}
-              <td />
-            </tr>
-          </tfoot>
-        )}
+        <tfoot>
+          <tr>
+            <th scope="row">{hasShare ? "Total" : "All"}</th>
+            {metrics.map((_, index) => <td key={index} className="tk-num tk-right" title={exact(result.totals[index] ?? 0)}>{measured(result.totals[index] ?? null, result.units[index] ?? null)}</td>)}
+            {hasShare && <td className="tk-num tk-right">100%</td>}
+            <td />
+          </tr>
+        </tfoot>
       </table>
     </div>
   );

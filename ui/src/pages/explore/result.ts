@@ -30,18 +30,21 @@ const unitOf = (column: Column | undefined): string | null => (column?.unit === 
 
 export function resultOf(answer: Answer, fields: string[], metrics: Metric[]): Result {
   const at = fields.length;
-  const groups = answer.rows.map((row, index): Group => {
+  const groups = answer.rows.map((row): Group => {
     const values = row.slice(0, at);
     const isOther = at > 0 && values.every((value) => value === null);
     return {
       key: JSON.stringify(values), values, isOther,
       label: at === 0 ? metricWord(metrics[0] ?? { fn: "count" }) : isOther ? "Other" : values.map((value, i) => groupWord(fields[i] ?? "", value)).join(" · "),
-      color: isOther ? OTHER_COLOR : (COLORS[index % COLORS.length] ?? OTHER_COLOR),
+      color: OTHER_COLOR,
       numbers: metrics.map((_, i) => numberOf(row[at + i])),
     };
   });
   // Other is always last, however large it is: it is not one of the things compared.
   groups.sort((a, b) => Number(a.isOther) - Number(b.isOther));
+  groups.forEach((group, rank) => {
+    if (!group.isOther) group.color = COLORS[rank % COLORS.length] ?? OTHER_COLOR;
+  });
   return {
     groups,
     totals: answer.totals.slice(-metrics.length).map(numberOf),
@@ -65,7 +68,7 @@ export function chartOf(series: Answer, result: Result, fields: string[], metric
   });
   const last = starts[starts.length - 1] ?? series.asked.from;
   return {
-    starts, end: add(last, unit, 1, zone), interval: unit, zone, unit: result.units[0] ?? null, isPartial: endsNow,
+    starts, end: add(last, unit, 1, zone), interval: unit, zone, unit: result.units[0] ?? null, isPartial: endsNow, isCut: series.asked.from - (starts[0] ?? 0) > 1000,
     kind: isSummable(metric) ? "stack" : "lines",
     series: result.groups.map((group) => ({ key: group.key, label: group.label, color: group.color, values: lines.get(group.key) ?? [] })),
   };

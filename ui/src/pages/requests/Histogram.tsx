@@ -60,7 +60,7 @@ export function histogramOf(answer: Answer, zone: string, endsNow: boolean) {
   const classes = CLASSES.map((c) => ({ ...c, count: sum(c.key) })).filter((c) => c.count > 0);
   const last = starts[starts.length - 1] ?? from;
   const data: ChartData = {
-    starts, end: add(last, unit, 1, zone), interval: unit, zone, kind: "stack", unit: null, isPartial: endsNow,
+    starts, end: add(last, unit, 1, zone), interval: unit, zone, kind: "stack", unit: null, isPartial: endsNow, isCut: from - (starts[0] ?? from) > 1000,
     series: classes.map((c) => ({ key: c.key, label: c.label, color: c.color, values: counts.get(c.key) ?? [] })),
   };
   return { data, classes, total: classes.reduce((total, c) => total + c.count, 0) };

@@ -1,12 +1,24 @@
 import { Link } from "@tanstack/react-router";
+import { useElementSize } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { ApiEvent } from "@/api/types";
 import { Skeleton, StatusBadge } from "@/components/bits";
-import { clockMs, day, full, milliseconds, zoneShort } from "@/state/format";
+import { clock, clockMs, day, full, milliseconds, zoneShort } from "@/state/format";
 
 const ROW = 36;
+
+type ColumnKey = "time" | "method" | "route" | "status" | "ms" | "customer" | "user";
+
+/** The columns that there is room for; the detail has the rest. */
+export function columnsFor(width: number): ColumnKey[] {
+  const all: [ColumnKey, number][] = [["time", 0], ["method", 0], ["route", 0], ["status", 0], ["ms", 430], ["customer", 700], ["user", 540]];
+  return all.filter(([, least]) => width === 0 || width >= least).map(([key]) => key);
+}
+
+const HEADS: Record<ColumnKey, string> = { time: "Time", method: "Method", route: "Route", status: "Status", ms: "Duration", customer: "Customer", user: "User" };
+const WIDTHS: Record<ColumnKey, string> = { time: "tk-col-time", method: "tk-col-method", route: "", status: "tk-col-status", ms: "tk-col-ms", customer: "tk-col-who", user: "tk-col-who" };
 
 interface Props {
   rows: ApiEvent[];
@@ -27,6 +39,9 @@ interface Props {
 /** A real table of which only the rows in sight exist. */
 export function RequestTable(props: Props) {
   const { rows, hasMore, onMore, waiting, onRelease, onHold, zone } = props;
+  const { ref: measured, width } = useElementSize();
+  const columns = useMemo(() => columnsFor(Math.round(width)), [width]);
+  const size = width === 0 || width > 860 ? "" : width > 430 ? "tk-narrow" : "tk-narrow tk-tiny";
   const scroller = useRef<HTMLDivElement>(null);
   const [isScrolled, setScrolled] = useState(false);
   const [isOver, setOver] = useState(false);
@@ -60,24 +75,23 @@ export function RequestTable(props: Props) {
         onScroll={(event) => setScrolled(event.currentTarget.scrollTop > 4)}
         onPointerEnter={(event) => event.pointerType === "mouse" && setOver(true)} onPointerLeave={() => setOver(false)}
       >
-        <table className="tk-rows" aria-rowcount={hasMore ? -1 : rows.length + 1}>
-          <colgroup>
-            <col className="tk-col-time" /><col className="tk-col-method" /><col /><col className="tk-col-status" /><col className="tk-col-ms" /><col className="tk-col-who" /><col className="tk-col-who" />
-          </colgroup>
+        <table ref={measured} className={`tk-rows ${size}`} aria-rowcount={hasMore ? -1 : rows.length + 1}>
+          <colgroup>{columns.map((key) => <col key={key} className={WIDTHS[key]} />)}</colgroup>
           <thead>
             <tr aria-rowindex={1}>
-              <th scope="col" aria-sort="descending">Time <span className="tk-dim">{zoneShort(zone)}</span></th><th scope="col">Method</th><th scope="col">Route</th>
-              <th scope="col">Status</th><th scope="col">Duration</th><th scope="col">Customer</th><th scope="col">User</th>
+              {columns.map((key) => (
+                <th key={key} scope="col" aria-sort={key === "time" ? "descending" : undefined}>{HEADS[key]}{key === "time" && <span className="tk-dim"> {zoneShort(zone)}</span>}</th>
+              ))}
             </tr>
           </thead>
           <tbody>
-            {props.isLoading && Array.from({ length: 12 }, (_, index) => <tr key={index} aria-hidden="true"><td colSpan={7}><Skeleton height={14} width={`${90 - (index % 4) * 9}%`} /></td></tr>)}
-            {first && first.start > 0 && <tr aria-hidden="true" className="tk-gap"><td colSpan={7} style={{ height: first.start }} /></tr>}
+            {props.isLoading && Array.from({ length: 12 }, (_, index) => <tr key={index} aria-hidden="true"><td colSpan={columns.length}><Skeleton height={14} width={`${90 - (index % 4) * 9}%`} /></td></tr>)}
+            {first && first.start > 0 && <tr aria-hidden="true" className="tk-gap"><td colSpan={columns.length} style={{ height: first.start }} /></tr>}
             {items.map((item) => {
               const row = rows[item.index];
-              return row ? <Row key={row.id} row={row} index={item.index} slowest={slowest} {...props} /> : null;
+              return row ? <Row key={row.id} row={row} index={item.index} slowest={slowest} columns={columns} isTiny={width > 0 && width <= 430} {...props} /> : null;
             })}
-            {last && <tr aria-hidden="true" className="tk-gap"><td colSpan={7} style={{ height: virtual.getTotalSize() - last.end }} /></tr>}
+            {last && <tr aria-hidden="true" className="tk-gap"><td colSpan={columns.length} style={{ height: virtual.getTotalSize() - last.end }} /></tr>}
           </tbody>
         </table>
       </div>
@@ -85,10 +99,10 @@ export function RequestTable(props: Props) {
   );
 }
 
-function Row({ row, index, slowest, zone, selected, onSelect, isWholeDay }: Props & { row: ApiEvent; index: number; slowest: number }) {
-  const at = Date.parse(row.time);
+type RowProps = Props & { row: ApiEvent; index: number; slowest: number; columns: ColumnKey[]; isTiny: boolean };
+
+function Row({ row, index, columns, selected, onSelect, ...rest }: RowProps) {
   const isChosen = row.id === selected;
-  const width = Math.max(2, (row.duration_ms / slowest) * 100);
   return (
     <tr
       data-row={row.id} aria-rowindex={index + 2} aria-selected={isChosen} className={`tk-row ${isChosen ? "tk-row-chosen" : ""}`}
@@ -96,20 +110,37 @@ function Row({ row, index, slowest, zone, selected, onSelect, isWholeDay }: Prop
         if (!(event.target as HTMLElement).closest("a") && window.getSelection()?.isCollapsed !== false) onSelect(row);
       }}
     >
-      <td className="tk-num tk-cell-time" title={`${full(at, zone)} ${zoneShort(zone, at)}\n${full(at, "UTC")} UTC`}>
-        <Link to="." search={((old: Record<string, unknown>) => ({ ...old, sel: row.id })) as never} resetScroll={false} className="tk-row-link">
-          {isWholeDay ? "" : <span className="tk-dim">{day(at, zone)} </span>}{clockMs(at, zone)}
-        </Link>
-      </td>
-      <td><span className={`tk-method tk-method-${row.request.method}`}>{row.kind === "action" ? "action" : row.request.method}</span></td>
-      <td className="tk-ellipsis tk-cell-route" title={row.request.uri}>{row.kind === "action" ? row.action : row.request.route || row.request.path}</td>
-      <td>{row.kind === "action" ? <span className="tk-dim">–</span> : <StatusBadge status={row.response.status} />}</td>
+      {columns.map((key) => <Cell key={key} column={key} row={row} {...rest} />)}
+    </tr>
+  );
+}
+
+function Cell({ column, row, slowest, zone, isWholeDay, isTiny }: { column: ColumnKey; row: ApiEvent } & Pick<RowProps, "slowest" | "zone" | "isWholeDay" | "isTiny">) {
+  const isAction = row.kind === "action";
+  switch (column) {
+    case "time": return <TimeCell row={row} zone={zone} isWholeDay={isWholeDay} isTiny={isTiny} />;
+    case "method": return <td><span className={`tk-method tk-method-${row.request.method}`}>{isAction ? "action" : row.request.method}</span></td>;
+    case "route": return <td className="tk-ellipsis tk-cell-route" title={row.request.uri}>{isAction ? row.action : row.request.route || row.request.path}</td>;
+    case "status": return <td>{isAction ? <Nothing /> : <StatusBadge status={row.response.status} />}</td>;
+    case "ms": return (
       <td className="tk-cell-ms">
         <span className="tk-num">{milliseconds(row.duration_ms)}</span>
-        <span className="tk-bar" aria-hidden="true"><span style={{ width: `${width}%` }} className={row.response.status >= 500 ? "tk-bar-bad" : ""} /></span>
+        <span className="tk-bar" aria-hidden="true"><span style={{ width: `${Math.max(2, Math.min(100, (row.duration_ms / slowest) * 100))}%` }} className={row.response.status >= 500 ? "tk-bar-bad" : ""} /></span>
       </td>
-      <td className="tk-ellipsis">{row.customer || <span className="tk-dim">–</span>}</td>
-      <td className="tk-ellipsis">{row.user || <span className="tk-dim">–</span>}</td>
-    </tr>
+    );
+    default: return <td className="tk-ellipsis" title={row[column]}>{row[column] || <Nothing />}</td>;
+  }
+}
+
+const Nothing = () => <span className="tk-dim">–</span>;
+
+function TimeCell({ row, zone, isWholeDay, isTiny }: { row: ApiEvent; zone: string; isWholeDay: boolean; isTiny: boolean }) {
+  const at = Date.parse(row.time);
+  return (
+    <td className="tk-num tk-cell-time" title={`${full(at, zone)} ${zoneShort(zone, at)}\n${full(at, "UTC")} UTC`}>
+      <Link to="." search={((old: Record<string, unknown>) => ({ ...old, sel: row.id })) as never} resetScroll={false} className="tk-row-link">
+        {isWholeDay || isTiny ? "" : <span className="tk-dim">{day(at, zone)} </span>}{isTiny ? clock(at, zone) : clockMs(at, zone)}
+      </Link>
+    </td>
   );
 }
