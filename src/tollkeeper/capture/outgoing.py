@@ -17,7 +17,7 @@ from tollkeeper.capture.agent import Agent
 from tollkeeper.capture.call import Call, Headers
 from tollkeeper.capture.guard import quiet
 from tollkeeper.capture.options import Options, read_options
-from tollkeeper.capture.tee import Tee, decoded
+from tollkeeper.capture.tee import Tee
 from tollkeeper.errors import InvalidSettings
 
 Undo = Callable[[], None]
@@ -164,11 +164,9 @@ class Exchange:
         if self.request_tee is not None:
             call.request_body = self.request_tee.body()
             call.request_truncated = self.request_tee.truncated
-        if self.response_tee is not None and call.response_body is None:
-            coding = next((v for n, v in call.response_headers if n == "content-encoding"), "")
-            body, cut = decoded(self.response_tee.body(), coding, self.agent.body_limit_bytes)
-            call.response_body = body
-            call.response_truncated = cut or self.response_tee.truncated
+        if self.response_tee is not None:
+            call.response_body = self.response_tee.body()
+            call.response_truncated = self.response_tee.truncated
         return call
 
 

@@ -138,11 +138,18 @@ def _begin(agent: Agent, request: httpx.Request) -> Exchange | None:
     loaded = getattr(request, "_content", None)
     if loaded is not None:
         exchange.sent(loaded)
-    elif isinstance(request.stream, httpx.SyncByteStream):
-        request.stream = _Upload(request.stream, exchange)
-    elif isinstance(request.stream, httpx.AsyncByteStream):
-        request.stream = _AsyncUpload(request.stream, exchange)
+    else:
+        request.stream = _upload(request.stream, exchange)
     return exchange
+
+
+def _upload(stream: Any, exchange: Exchange) -> Any:
+    # A client insists on a stream of its own kind, so ours is of the kinds that the inner one is.
+    if not isinstance(stream, httpx.AsyncByteStream):
+        return _Upload(stream, exchange)
+    if not isinstance(stream, httpx.SyncByteStream):
+        return _AsyncUpload(stream, exchange)
+    return _EitherUpload(stream, exchange)
 
 
 def _answered(exchange: Exchange, response: httpx.Response) -> None:
@@ -219,7 +226,7 @@ class _AsyncStream(httpx.AsyncByteStream):
 class _Upload(httpx.SyncByteStream):
     """A request's bytes as they are sent, counted."""
 
-    def __init__(self, inner: httpx.SyncByteStream, exchange: Exchange) -> None:
+    def __init__(self, inner: Any, exchange: Exchange) -> None:
         self._inner = inner
         self._exchange = exchange
 
@@ -235,7 +242,7 @@ class _Upload(httpx.SyncByteStream):
 class _AsyncUpload(httpx.AsyncByteStream):
     """The same for an async client."""
 
-    def __init__(self, inner: httpx.AsyncByteStream, exchange: Exchange) -> None:
+    def __init__(self, inner: Any, exchange: Exchange) -> None:
         self._inner = inner
         self._exchange = exchange
 
@@ -246,3 +253,7 @@ class _AsyncUpload(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+class _EitherUpload(_Upload, _AsyncUpload):
+    """The same for a body in memory, which both kinds of client can send."""

@@ -124,22 +124,32 @@ def _answered(exchange: Exchange, response: requests.Response) -> None:
     raw.release_conn = watched.release_conn
     raw.close = watched.close
     raw.stream = watched.stream
-    if hasattr(raw, "_handle_chunk"):
-        raw._handle_chunk = watched.handle_chunk
+    # The two places where urllib3 has the bytes of the wire in hand, before it decodes them.
+    for name in ("_raw_read", "_handle_chunk"):
+        if hasattr(raw, name):
+            setattr(raw, name, _Counted(getattr(raw, name), exchange))
+
+
+class _Counted:
+    """A method that gives bytes of the wire, which are counted."""
+
+    __slots__ = ("_exchange", "_read")
+
+    def __init__(self, read: Callable[..., bytes], exchange: Exchange) -> None:
+        self._read = read
+        self._exchange = exchange
+
+    def __call__(self, *arguments: Any, **named: Any) -> bytes:
+        data = self._read(*arguments, **named)
+        if data:
+            self._exchange.took(data)
+        return data
 
 
 class _Raw:
     """Hooks on one raw response; each does what the method did, and looks on."""
 
-    __slots__ = (
-        "_close",
-        "_exchange",
-        "_handle_chunk",
-        "_raw",
-        "_release_conn",
-        "_stream",
-        "_streaming",
-    )
+    __slots__ = ("_close", "_exchange", "_raw", "_release_conn", "_stream", "_streaming")
 
     def __init__(self, raw: Any, exchange: Exchange) -> None:
         self._raw = raw
@@ -147,26 +157,14 @@ class _Raw:
         self._release_conn = raw.release_conn
         self._close = raw.close
         self._stream = raw.stream
-        self._handle_chunk: Any = getattr(raw, "_handle_chunk", None)
         self._streaming = False
 
-    def handle_chunk(self, *arguments: Any) -> bytes:
-        """Counts a chunk of a chunked body; others are counted by urllib3 itself."""
-        chunk: bytes = self._handle_chunk(*arguments)
-        if chunk:
-            self._exchange.call.response_bytes += len(chunk)
-        return chunk
-
     def stream(self, *arguments: Any, **named: Any) -> Iterator[bytes]:
-        """Keeps a bounded copy of what is read, decoded as the host gets it."""
-        tee = self._exchange.response_tee
+        """Sees the end of what is read, or its failure."""
         pieces: Iterable[bytes] = self._stream(*arguments, **named)
         self._streaming = True
         try:
-            for piece in pieces:
-                if tee is not None:
-                    tee.add(piece)
-                yield piece
+            yield from pieces
         except Exception:
             self._finish("exception")
             raise
@@ -175,7 +173,7 @@ class _Raw:
     def release_conn(self) -> None:
         """urllib3 gives the connection back once the body was read, and after an early close."""
         self._release_conn()
-        # While stream() runs, the last piece is still to be handed on.
+        # While stream() runs, the last piece is still on its way to the host.
         if not self._streaming:
             self._finish(None if self._raw.closed else "disconnect")
 
@@ -188,16 +186,11 @@ class _Raw:
             self._finish(outcome)
 
     def _finish(self, outcome: str | None) -> None:
-        exchange = self._exchange
-        if not exchange.call.response_bytes:
-            exchange.call.response_bytes = (
-                quiet(exchange.agent.counts, "adapter", self._raw.tell) or 0
-            )
-        if exchange.response_tee is not None:
-            # Already decoded by urllib3.
-            exchange.call.response_body = exchange.response_tee.body()
-            exchange.call.response_truncated = exchange.response_tee.truncated
-        exchange.finish(outcome)
+        call = self._exchange.call
+        if not call.response_bytes:
+            # A urllib3 that reads in another way still knows how much it has read.
+            call.response_bytes = quiet(self._exchange.agent.counts, "adapter", self._raw.tell) or 0
+        self._exchange.finish(outcome)
 
 
 def _text(value: Any) -> str:

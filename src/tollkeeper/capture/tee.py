@@ -6,12 +6,8 @@ gigabyte costs the host no more memory than a short answer.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from typing import Any
-
-# zlib's window size that recognises both the gzip and the zlib header.
-_ANY_HEADER = 47
 
 
 class Tee:
@@ -96,20 +92,3 @@ class Reader:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-def decoded(body: bytes, content_encoding: str, limit_bytes: int) -> tuple[bytes, bool]:
-    """A body without its gzip or deflate coding, and whether it was cut at the limit.
-
-    Units and bounds: no more than `limit_bytes` are ever produced, so a compressed bomb stays
-    small. A coding that is not known, or a body that is not what it claims to be, comes back as it
-    is; a body that ends early gives what can be decoded.
-    """
-    if content_encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
-        return body, False
-    inflate = zlib.decompressobj(_ANY_HEADER)
-    try:
-        plain = inflate.decompress(body, limit_bytes)
-    except zlib.error:
-        return body, False
-    return plain, bool(inflate.unconsumed_tail)
