@@ -59,5 +59,7 @@ def _held(item: PartyItem, error: InvalidInput) -> Held:
         field=error.field,
         detail=error.detail,
         content=msgspec.json.encode(item.value),
+        attributes=item.attributes,
+        item=item.index,
         seen_us=entry.received_us,
     )

@@ -118,4 +118,3 @@ def _bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise InvalidSettings(f"cannot listen on {host}:{port}: {error}", field="port") from error
     return bound
-

@@ -53,7 +53,7 @@ from tollkeeper.web.ui import dashboard
 log = structlog.get_logger(__name__)
 
 TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file
-_UPKEEP_SECONDS = 3600.0
+_UPKEEP_SECONDS = 24 * 3600.0
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -130,6 +130,7 @@ class App:
             applications=lambda: applications.listing(self.records),
             clock=clock,
         )
+        metrics.watch(self.journal.backlog, lambda: (clock.now_us() - self._as_of_us()) / 1_000_000)
         collector = Collector(
             journal=self.journal,
             application_of=self._application_of,
@@ -266,6 +267,7 @@ class App:
         self.records.dispose()
 
     def _keep_up(self) -> None:
+        """Once a day: forgets what is due, and recounts."""
         while not self._clock.wait(self._stopping, _UPKEEP_SECONDS):
             try:
                 for application in applications.listing(self.records):

@@ -5,9 +5,10 @@ Names follow the Prometheus conventions: base units, ``_total`` on counters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from tollkeeper.ingest.block import Block
 
@@ -18,6 +19,7 @@ class IngestMetrics:
     """Counters and timers of collector and pipeline."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
         self.requests = Counter(
             "tollkeeper_collector_requests",
             "Requests to the collector, by resource and status.",
@@ -43,6 +45,27 @@ class IngestMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+
+    def watch(self, backlog: Callable[[], tuple[int, int]], lag: Callable[[], float]) -> None:
+        """Reads the journal's backlog (entries, bytes) and the pipeline's lag when scraped."""
+        entries = Gauge(
+            "tollkeeper_journal_backlog_entries",
+            "Requests accepted but not stored yet.",
+            registry=self._registry,
+        )
+        entries.set_function(lambda: backlog()[0])
+        size = Gauge(
+            "tollkeeper_journal_backlog_bytes",
+            "Bytes accepted but not stored yet.",
+            registry=self._registry,
+        )
+        size.set_function(lambda: backlog()[1])
+        behind = Gauge(
+            "tollkeeper_pipeline_lag_seconds",
+            "Age of the newest stored request while a backlog waits, else 0.",
+            registry=self._registry,
+        )
+        behind.set_function(lag)
 
     def step(self, name: str) -> AbstractContextManager[object]:
         """Times one step of the pipeline."""
