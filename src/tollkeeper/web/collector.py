@@ -103,7 +103,7 @@ def _write(path: str, route: Route) -> dict[str, Any]:
     if route.cloudevents:
         done: dict[str, Any] = {"204": {"description": "All events are durable"}}
         done["200"] = _some()
-        content = {
+        content: dict[str, Any] = {
             kind: {"schema": {"type": ["object", "array"]}}
             for kind in (
                 "application/cloudevents+json",

@@ -1,4 +1,5 @@
 import httpx
+
 from tollkeeper.testing.server import ServerProcess
 
 CALL = {
