@@ -11,7 +11,8 @@ something to show) that stands for all remaining events: its group columns are a
 group never has null: what an event does not have is the empty text. So counts and sums of the
 rows add up to the totals.
 
-Buckets without events give no row; with ``fill`` they give rows of zeros (count, sum, unique,
+Without groups and without an interval there is always exactly one row. Buckets without events give
+no row; with ``fill`` they give rows of zeros (count, sum, unique,
 rate) and nulls (all other functions), for each group shown.
 """
 

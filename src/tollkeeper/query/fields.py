@@ -164,9 +164,10 @@ class Ref:
             return expression
         keys = ", ".join(parameters.text(part) for part in self.path)
         if self.field.name == "request.query":
+            # What looks like a parameter in the fragment never reached a server.
             return (
-                f"if(has(extractURLParameterNames(uri), {keys}), "
-                f"decodeURLFormComponent(extractURLParameter(uri, {keys})), NULL)"
+                f"if(has(extractURLParameterNames(cutFragment(uri)), {keys}), "
+                f"decodeURLFormComponent(extractURLParameter(cutFragment(uri), {keys})), NULL)"
             )
         return f"JSONExtract({expression}, {keys}, 'Nullable(String)')"
 

@@ -60,8 +60,8 @@ def query_of(uri: str) -> dict[str, str]:
     _, mark, rest = uri.partition("?")
     found: dict[str, str] = {}
     for part in rest.partition("#")[0].split("&") if mark else ():
-        name, equals, value = part.partition("=")
-        if equals:
+        name, _, value = part.partition("=")
+        if name:
             found.setdefault(name, unquote_plus(value))
     return found
 

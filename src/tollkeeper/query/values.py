@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,8 +58,9 @@ def number(value: object, at: str) -> int | float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput("must be a number", field=at)
-    if not -INT64_MAX <= value <= INT64_MAX:
-        raise InvalidInput("must be a finite number within 64 bits", field=at)
+    possible = math.isfinite(value) if isinstance(value, float) else abs(value) <= INT64_MAX
+    if not possible:
+        raise InvalidInput("must be finite, a whole number within 64 bits", field=at)
     return value
 
 
