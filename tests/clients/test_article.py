@@ -1,0 +1,90 @@
+"""The article's application counts calls per partner against our server, its SDK unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tollkeeper.testing.program import Program
+from tollkeeper.testing.relay import Relay
+from tollkeeper.testing.tally import Tally
+
+Run = Callable[..., Program]
+
+
+def test_moesif_express_as_the_article_sets_it_up_counts_each_partner(
+    run: Run, node: Path, partners: Any, tally: Tally, relay: Relay, counted_exactly: Any
+) -> None:
+    app = run("node", node / "article.js").wait_listening()
+    partners.call(app.url)
+    assert httpx.get(f"{app.url}/accounts/abcdef/message").status_code == 401
+    tally.wait_for(partners.call_count)
+    app.stop()
+
+    assert tally.by("user") == partners.calls
+    counted_exactly(partners.call_count)
+    assert tally.by("source", "response.status", "request.route") == {
+        ("moesif", 200, "/accounts/abcdef/message"): partners.call_count
+    }
+    assert tally.by("credential").keys() == {event["credential"] for event in tally.events()}
+    assert len(tally.by("credential")) == len(partners.tokens)
+    assert relay.asked["GET /v1/config"] >= 1
+    assert {e.agent for e in relay.exchanges if e.method == "POST"} == {"moesifapi-nodejs/2.1.9"}
+    # A mistake of its own, with any server: it parses the answer that was parsed already.
+    assert set(app.complaints) == {"moesif-express: error parsing config"}
+
+
+def test_the_articles_company_in_the_path_becomes_the_customer(
+    run: Run, node: Path, partners: Any, tally: Tally
+) -> None:
+    app = run("node", node / "article.js").wait_listening()
+    partners.call(app.url, "/accounts/42/message")
+    tally.wait_for(partners.call_count)
+
+    # The article's expression takes the slashes along.
+    assert tally.by("customer", "request.route", "user") == {
+        ("accounts/42/", "/accounts/{id}/message", sub): count
+        for sub, count in partners.calls.items()
+    }
+
+
+@pytest.mark.parametrize("identify", ["article", "right"])
+def test_moesif_nodejs_counts_each_partner(
+    identify: str,
+    run: Run,
+    node: Path,
+    partners: Any,
+    tally: Tally,
+    relay: Relay,
+    counted_exactly: Any,
+) -> None:
+    app = run("node", node / "today.js", IDENTIFY=identify).wait_listening()
+    partners.call(app.url)
+    tally.wait_for(partners.call_count)
+    app.stop()
+
+    assert tally.by("user") == partners.calls
+    counted_exactly(partners.call_count)
+    assert relay.asked["GET /v1/config"] >= 1
+    assert relay.asked["GET /v1/rules"] >= 1
+    sent = [e for e in relay.exchanges if e.method == "POST"]
+    assert {(e.agent, e.encoding) for e in sent} == {("moesif-nodejs/3.11.0", "gzip")}
+    assert app.complaints == []
+
+
+def test_no_token_of_a_partner_is_kept_or_shown(
+    run: Run, node: Path, partners: Any, tally: Tally
+) -> None:
+    app = run("node", node / "today.js", IDENTIFY="right").wait_listening()
+    partners.call(app.url)
+    tally.wait_for(partners.call_count)
+    tally.server.settle()
+
+    shown = repr(tally.events())
+    signatures = [token.rpartition(".")[2] for token in partners.tokens.values()]
+    assert [signature for signature in signatures if signature in shown] == []
+    assert [signature for signature in signatures if signature in tally.server.log] == []
