@@ -403,21 +403,43 @@ def test_the_body_of_an_answer_to_head_is_not_counted():
     assert (agent.calls[0].response_bytes, agent.calls[0].response_body) == (0, None)
 
 
-@pytest.mark.parametrize("kind", ["lifespan", "something.new"])
-def test_other_kinds_of_connection_pass_untouched(kind):
+def test_other_kinds_of_connection_pass_untouched():
     given: list[Any] = []
 
     async def app(scope, receive, send):
         given.extend([scope, receive, send])
 
     agent, server = Recorder(), Server([])
-    scope = {"type": kind}
+    scope = {"type": "something.new"}
     receive, send = server.receive, server.send
     asyncio.run(TollkeeperMiddleware(app, agent=agent)(scope, receive, send))
     assert given[0] is scope
     assert given[1] is receive
     assert given[2] is send
     assert agent.calls == []
+
+
+def test_lifespan_is_unchanged_and_delivers_what_is_queued_before_its_end():
+    script = [
+        "receive",
+        {"type": "lifespan.startup.complete"},
+        "receive",
+        {"type": "lifespan.shutdown.complete"},
+    ]
+    incoming = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    class Flushing(Recorder):
+        def flush(self) -> bool:
+            seen.append(len(server.seen))
+            return True
+
+    seen: list[int] = []
+    bare, server = Server(incoming), Server(incoming)
+    drive(scripted(script), {"type": "lifespan", "state": {}}, bare)
+    app = TollkeeperMiddleware(scripted(script), agent=Flushing())
+    assert drive(app, {"type": "lifespan", "state": {}}, server) is None
+    assert server.seen == bare.seen
+    assert seen == [3]
 
 
 @pytest.mark.parametrize(

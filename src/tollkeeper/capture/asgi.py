@@ -9,6 +9,7 @@ is done for the event before the last byte is with the server.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -56,12 +57,15 @@ class TollkeeperMiddleware:
         framework.watch_quart()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs the application; lifespan and unknown kinds of connection pass untouched."""
+        """Runs the application; unknown kinds of connection pass untouched, lifespan unchanged."""
         kind = scope["type"]
         if kind == "http":
             exchange = _Exchange(self.agent, scope, receive, send, self._resolve)
         elif kind == "websocket":
             exchange = _Socket(self.agent, scope, receive, send, self._resolve)
+        elif kind == "lifespan":
+            await self.app(scope, receive, _LifespanSend(self.agent, send))
+            return
         else:
             await self.app(scope, receive, send)
             return
@@ -72,6 +76,31 @@ class TollkeeperMiddleware:
             raise
         if not exchange.handed_over:
             await exchange.ended(None)
+
+
+class _LifespanSend:
+    """Passes lifespan messages on, and delivers what is queued before the last one.
+
+    Servers such as uvicorn end by a signal that skips every exit hook of Python, so this is the
+    only moment that is left when they shut down.
+    """
+
+    __slots__ = ("_agent", "_send")
+
+    def __init__(self, agent: Agent, send: Send) -> None:
+        self._agent = agent
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] in ("lifespan.shutdown.complete", "lifespan.shutdown.failed"):
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                # Another event loop than asyncio's, which ends here anyway.
+                self._agent.flush()
+            else:
+                await loop.run_in_executor(None, self._agent.flush)
+        await self._send(message)
 
 
 class _Exchange:

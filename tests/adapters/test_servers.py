@@ -1,0 +1,85 @@
+"""The examples under the servers that people run: prefork gunicorn and uvicorn with workers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import httpx
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+GUNICORN = ["gunicorn", "--bind", "fd://{fd}", "--workers", "2", "--no-control-socket"]
+SERVERS = {
+    "flask, gunicorn sync": [*GUNICORN, "flask_app:app"],
+    "flask, gunicorn threads, preloaded": [
+        *GUNICORN,
+        "--preload",
+        "-k",
+        "gthread",
+        "--threads",
+        "4",
+        "flask_app:app",
+    ],
+    "bottle, gunicorn sync, preloaded": [*GUNICORN, "--preload", "bottle_app:app"],
+    "django, gunicorn sync": [*GUNICORN, "django_app:wsgi"],
+    "django, gunicorn's own asgi worker": [*GUNICORN, "-k", "asgi", "django_app:asgi"],
+    "fastapi, gunicorn's own asgi worker": [*GUNICORN, "-k", "asgi", "fastapi_app:app"],
+    "fastapi, uvicorn with two workers": [
+        "uvicorn",
+        "--fd",
+        "{fd}",
+        "--workers",
+        "2",
+        "fastapi_app:app",
+    ],
+    "fastapi, gunicorn with uvicorn workers": [
+        *GUNICORN,
+        "-k",
+        "uvicorn.workers.UvicornWorker",
+        "fastapi_app:app",
+    ],
+    "fastapi, gunicorn with uvicorn workers, preloaded": [
+        *GUNICORN,
+        "--preload",
+        "-k",
+        "uvicorn.workers.UvicornWorker",
+        "fastapi_app:app",
+    ],
+}
+CALLS = [("/pets", 200), ("/pets/1", 200), ("/pets/2", 200), ("/pets/9", 404)]
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_every_call_to_every_worker_arrives_once(server, serve_process, collector):
+    address, stop = serve_process(SERVERS[server], EXAMPLES)
+    # Fresh connections, so that the workers share them.
+    for round_ in range(10):
+        for path, status in CALLS:
+            answer = httpx.get(f"http://{address}{path}?n={round_}", timeout=30)
+            assert answer.status_code == status
+    stop()
+    events = collector.events
+    seen = Counter((event["request"]["uri"], event["response"]["status"]) for event in events)
+    assert seen == {
+        (f"http://{address}{path}?n={round_}", status): 1
+        for round_ in range(10)
+        for path, status in CALLS
+    }
+    assert {event["request"]["route"] for event in events} == {"/pets", "/pets/{pet_id}"}
+    assert len({event["transaction_id"] for event in events}) == 40
+    assert all(event["request"]["ip_address"] == "127.0.0.1" for event in events)
+
+
+def test_calls_of_two_preforked_workers_come_from_two_instances(serve_process, collector):
+    address, stop = serve_process([*GUNICORN, "--preload", "flask_app:app"], EXAMPLES)
+    clients = [httpx.Client() for _ in range(8)]
+    count = 0
+    while len(collector.instances) < 2 and count < 2000:
+        clients[count % 8].get(f"http://{address}/pets")
+        count += 1
+    for client in clients:
+        client.close()
+    stop()
+    assert len(collector.instances) == 2
+    assert len(collector.events) == count
