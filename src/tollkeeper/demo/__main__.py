@@ -1,0 +1,6 @@
+"""``python -m tollkeeper.demo``."""
+
+from tollkeeper.demo.main import main
+
+if __name__ == "__main__":
+    main()
