@@ -101,6 +101,10 @@ class Ledger:
 
     def _differences(self, kind: str, key: str, timeline: Timeline) -> list[dict[str, Any]]:
         wanted = {span.from_us: self._row(kind, key, span) for span in timeline}
+        if kind == CREDENTIAL and key in self._retired:
+            # The memory of it is a row, also when it was learned and taken back in here.
+            span = Span(SINCE_EVER_US, FOREVER_US, Owner("", ""), learned=True)
+            wanted.setdefault(span.from_us, {**self._row(kind, key, span), "deleted": True})
         there = {row.valid_from_us: dict(row._mapping) for row in self._rows[kind, key]}
         for row in there.values():
             del row["version"]
@@ -109,10 +113,6 @@ class Ledger:
             for start, row in there.items()
             if start not in wanted and not row["deleted"]
         ]
-        if kind == CREDENTIAL and key in self._retired and not there:
-            # Learned and taken back in one transaction: the memory of it needs a row all the same.
-            span = Span(SINCE_EVER_US, FOREVER_US, Owner("", ""), learned=True)
-            gone.append({**self._row(kind, key, span), "deleted": True})
         return gone + [row for start, row in wanted.items() if there.get(start) != row]
 
     def _row(self, kind: str, key: str, span: Span) -> dict[str, Any]:
