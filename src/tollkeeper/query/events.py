@@ -188,7 +188,7 @@ class _Listing:
         statement = (
             f"SELECT {chosen} FROM ({known}) AS source {f'WHERE {test}' if late else ''}{cut}"
         )
-        answer = self._reader.run(_in_us(statement, names), bind, conditions=self._condition)
+        answer = self._reader.run(_in_us(statement, names), bind)
         return [dict(zip(names, row, strict=True)) for row in answer.rows]
 
     def _bound(self) -> plan.Bindings:

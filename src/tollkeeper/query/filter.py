@@ -18,13 +18,13 @@ from zoneinfo import ZoneInfo
 from tollkeeper.errors import InvalidInput
 from tollkeeper.query.fields import OPERATORS, Ref, find
 from tollkeeper.query.parameters import Parameters
-from tollkeeper.query.values import boolean, items, join, mapping, number, text
+from tollkeeper.query.pattern import MAX_PATTERN, compiled
+from tollkeeper.query.values import MAX_TEXT, boolean, items, join, mapping, number, text
 from tollkeeper.query.window import read_instant
 
 MAX_DEPTH = 12
 MAX_LEAVES = 200
 MAX_VALUES = 1000
-_MAX_PATTERN = 1000
 
 Scalar = str | int | float | bool
 _COMPARISONS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -156,7 +156,10 @@ def _scalar(ref: Ref, op: str, value: object, at: str, now_us: int) -> tuple[Sca
             return checked, True
         if isinstance(checked, int):
             return str(checked), False
-    return text(value, at, limit=_MAX_PATTERN if op == "matches" else 4000), False
+    said = text(value, at, limit=MAX_PATTERN if op == "matches" else MAX_TEXT)
+    if op == "matches":
+        compiled(said, at)
+    return said, False
 
 
 def _scaled(value: int | float, scale: int, at: str) -> int | float:

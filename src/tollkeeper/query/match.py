@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import msgspec
-import re2  # type: ignore[import-untyped]
 
 from tollkeeper.errors import InvalidInput
 from tollkeeper.model.event import Event
 from tollkeeper.query.fields import Ref
 from tollkeeper.query.filter import Leaf, Node
+from tollkeeper.query.pattern import compiled
 
 Owner = tuple[str, str]
 """User and customer of an event."""
@@ -70,7 +70,7 @@ def predicate(node: Node | None) -> Predicate:
     """A function that tells of an event and its owner whether the filter holds.
 
     Raises:
-        InvalidInput: for attributes, and for an expression of ``matches`` that is none.
+        InvalidInput: for attributes.
     """
     if node is None:
         return lambda event, owner: True
@@ -117,22 +117,10 @@ def _test(leaf: Leaf, op: str) -> Callable[[Any], bool]:
         values = frozenset(wanted)
         return lambda value: value in values
     if op == "matches":
-        pattern = _compiled(str(wanted), leaf.at)
+        pattern = compiled(str(wanted), f"{leaf.at}.value")
         return lambda value: pattern.search(value) is not None
     compare = (_COMPARE if leaf.numeric else _TEXT)[op]
     return lambda value: compare(value, wanted)
-
-
-def _compiled(pattern: str, at: str) -> Any:
-    options = re2.Options()
-    options.dot_nl = True  # as the store's engine has it
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error:
-        raise InvalidInput(
-            "is no regular expression (RE2 syntax)", field=f"{at}.value", code="invalid_pattern"
-        ) from None
 
 
 def _reader(ref: Ref, at: str) -> Callable[[Event, Owner], Any]:

@@ -8,7 +8,7 @@ from tollkeeper.model.event import Event
 from tollkeeper.model.key import event_key
 
 START_US = 1_795_000_000_000_000
-"""An instant of a Wednesday in November 2026, 13:46:40 UTC."""
+"""An instant of a Wednesday in November 2026, 11:06:40 UTC."""
 
 _PLAIN: dict[str, Any] = {
     "application": "app_test",
