@@ -14,20 +14,31 @@ from tollkeeper.model.event import Event
 STORED, DUPLICATE, CONFLICT, REJECTED = "stored", "duplicate", "conflict", "rejected"
 
 
+class CaptureReport(msgspec.Struct, omit_defaults=True):
+    """What a capture instance tells of itself: events it lost so far, by reason."""
+
+    instance: str = ""
+    agent: str = ""
+    dropped: dict[str, int] = {}
+
+
 class Attributes(msgspec.Struct, omit_defaults=True):
     """What came beside a body: kept with the journal entry as JSON.
 
     ``capture`` is the report of a capture instance, ``headers`` the CloudEvents headers of a
-    binary-mode request; ``items`` says that the sender waits for the result of each item.
+    binary-mode request; ``items`` says that the sender waits for the result of each item;
+    ``first_item`` is the place of the first item in the body that brought it, other than 0 only
+    for what is sent again from quarantine.
     """
 
     peer: str = ""
     agent: str = ""
     content_type: str = ""
     digest: str = ""
-    capture: dict[str, Any] | None = None
+    capture: CaptureReport | None = None
     headers: dict[str, str] | None = None
     items: bool = False
+    first_item: int = 0
 
 
 class Pair(NamedTuple):
@@ -42,11 +53,12 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PartyItem:
-    """A user, company or subscription as an SDK sent it."""
+    """A user, company or subscription as an SDK sent it; ``attributes`` as in ``Held``."""
 
     entry: Entry
     index: int
     value: dict[str, Any]
+    attributes: str
 
 
 class Block:
@@ -65,7 +77,7 @@ class Block:
         self.conflicts: list[Event] = []
         self.pairs: list[Pair] = []
         self.parties: list[PartyItem] = []
-        self.reports: list[tuple[str, dict[str, Any]]] = []
+        self.reports: list[tuple[str, CaptureReport]] = []
         self.duplicate_count = 0
         self.outcomes: dict[int, list[tuple[str, str, str, str]]] = {}
 

@@ -17,6 +17,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _AUTO = zlib.MAX_WBITS | 32  # gzip or zlib, by its header
 _RAW = -zlib.MAX_WBITS
+_MAX_MEMBERS = 64  # each costs a copy of the rest, so many tiny ones would cost its square
 
 
 class BodyLimits(NamedTuple):
@@ -86,7 +87,9 @@ def inflate(body: bytes, encoding: str, limits: BodyLimits) -> bytes:
 def _inflate(body: bytes, window: int, limits: BodyLimits) -> bytes:
     out: list[bytes] = []
     room = limits.inflated_bytes
-    while body:
+    for _ in range(_MAX_MEMBERS):
+        if not body:
+            return b"".join(out)
         stream = zlib.decompressobj(window)
         while True:
             part = stream.decompress(body, room + 1)
@@ -103,4 +106,6 @@ def _inflate(body: bytes, window: int, limits: BodyLimits) -> bytes:
         if not stream.eof:
             raise zlib.error("the stream breaks off")
         body = stream.unused_data
+    if body:
+        raise zlib.error(f"it has more than {_MAX_MEMBERS} parts")
     return b"".join(out)

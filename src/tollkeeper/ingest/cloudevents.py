@@ -16,19 +16,19 @@ from urllib.parse import unquote
 
 import msgspec
 
-from tollkeeper.clock import format_us
 from tollkeeper.errors import InvalidInput
-from tollkeeper.ingest.decode import Decoder, Rejection
+from tollkeeper.ingest.decode import MAX_DEPTH, Decoder, Rejection, relaxed, split, too_deep
 from tollkeeper.model.event import WireEvent, WireRequest, WireResponse
 
 BATCH = "application/cloudevents-batch"
 STRUCTURED = "application/cloudevents"
 _OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 _REQUIRED = ("id", "source", "type")
+_MOST_DIGITS = 20
 
 
 def decode(
-    body: bytes, content_type: str, headers: Mapping[str, str], received_us: int
+    body: bytes, content_type: str, headers: Mapping[str, str]
 ) -> list[WireEvent | Rejection]:
     """The events of a request in any of the three modes.
 
@@ -36,13 +36,18 @@ def decode(
         InvalidInput: the body is not what its content type says.
     """
     if "ce-specversion" in headers or "ce-id" in headers:
-        return [_one(0, _binary(body, content_type, headers), body, received_us)]
+        return [_one(0, _binary(body, content_type, headers), body)]
+    items = _OBJECTS.decode(body)
+    contents = split(body) if too_deep(body) else []
     found: list[WireEvent | Rejection] = []
-    for index, item in enumerate(_OBJECTS.decode(body)):
+    for index, item in enumerate(items):
         if isinstance(item, Rejection):
             found.append(item)
+        elif contents and too_deep(contents[index]):
+            detail = f"nested deeper than {MAX_DEPTH}"
+            found.append(Rejection(index, "too_deep", "data", detail, contents[index]))
         else:
-            found.append(_one(index, item, msgspec.json.encode(item), received_us))
+            found.append(_one(index, item, b""))
     return found
 
 
@@ -56,10 +61,10 @@ def _binary(body: bytes, content_type: str, headers: Mapping[str, str]) -> dict[
     if kind in ("", "application/json") or kind.endswith("+json"):
         try:
             attributes["data"] = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidInput(
-                f"data is not JSON: {error}", code="not_json", field="data"
-            ) from error
+            if too_deep(body):
+                raise InvalidInput(f"nested deeper than {MAX_DEPTH}", field="data", code="too_deep")
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            attributes["data"] = msgspec.json.decode(relaxed(body))
     elif kind.startswith("text/"):
         attributes["data"] = body.decode("utf-8", "replace")
     else:
@@ -67,16 +72,14 @@ def _binary(body: bytes, content_type: str, headers: Mapping[str, str]) -> dict[
     return attributes
 
 
-def _one(
-    index: int, event: dict[str, Any], content: bytes, received_us: int
-) -> WireEvent | Rejection:
+def _one(index: int, event: dict[str, Any], content: bytes) -> WireEvent | Rejection:
     try:
-        return translate(event, received_us)
+        return translate(event)
     except InvalidInput as error:
         return Rejection(index, error.code, error.field, error.detail, content)
 
 
-def translate(event: Mapping[str, Any], received_us: int) -> WireEvent:
+def translate(event: Mapping[str, Any]) -> WireEvent:
     """A CloudEvent as a wire event.
 
     Raises:
@@ -97,7 +100,7 @@ def translate(event: Mapping[str, Any], received_us: int) -> WireEvent:
     response = WireResponse(status=status) if type(status) is int and 0 <= status <= 999 else None
     return WireEvent(
         request=WireRequest(
-            time=event.get("time") or format_us(received_us),
+            time=event.get("time"),
             uri=event["source"],
             verb=_text(fields, "method"),
             route=_text(fields, "route") or _text(fields, "path"),
@@ -126,7 +129,7 @@ def _metadata(data: Any) -> msgspec.Raw:
 
 
 def _weight(value: Any) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _MOST_DIGITS:
         return int(value)
     return value if type(value) is int else None
 

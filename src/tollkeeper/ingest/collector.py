@@ -20,7 +20,7 @@ import msgspec
 
 from tollkeeper.clock import Clock
 from tollkeeper.errors import InvalidInput, Overloaded, TollkeeperError, TooLarge, Unauthorized
-from tollkeeper.ingest.block import REJECTED, Attributes
+from tollkeeper.ingest.block import REJECTED, Attributes, CaptureReport
 from tollkeeper.ingest.body import BodyLimits, Disconnected, Receive, inflate, read
 from tollkeeper.ingest.decode import Rejection
 from tollkeeper.ingest.governance import Documents, documents
@@ -61,6 +61,8 @@ ROUTES: dict[str, Route] = {
     for tail in ("", "/batch")
 }
 ROUTES["/api/v1/events"] = Route("events", single=False, cloudevents=True)
+_METHODS = {True: ("GET", "HEAD"), False: ("POST",)}
+"""Methods of a path, by whether it is a document to fetch."""
 DOCUMENTS = frozenset({"/v1/config", "/v1/rules", "/health/probe"})
 
 
@@ -106,10 +108,10 @@ class Collector:
         try:
             if method == "OPTIONS":
                 status, body = 204, b""
+            elif method not in _METHODS[path in DOCUMENTS]:
+                raise _NotAllowed(f"{path} takes {_METHODS[path in DOCUMENTS][0]}")
             elif path in DOCUMENTS:
                 status, body = self._document(path, application)
-            elif method != "POST":
-                raise _NotAllowed(f"{path} takes POST")
             else:
                 route = ROUTES[path]
                 status, body = await self._take(route, application, scope, headers, receive)
@@ -122,9 +124,11 @@ class Collector:
             extra.append((b"content-type", b"application/problem+json"))
             if isinstance(error, Overloaded):
                 extra.append((b"retry-after", str(error.retry_after_seconds).encode()))
-            elif isinstance(error, TooLarge):
-                # The rest of the body is not read; the connection cannot be used again.
-                extra.append((b"connection", b"close"))
+            elif isinstance(error, _NotAllowed):
+                allowed = ", ".join((*_METHODS[path in DOCUMENTS], "OPTIONS"))
+                extra.append((b"allow", allowed.encode()))
+            elif isinstance(error, Unauthorized):
+                extra.append((b"www-authenticate", b"Bearer"))
         resource = ROUTES[path].resource if path in ROUTES else path.rpartition("/")[2]
         self._metrics.requests.labels(resource, str(status)).inc()
         await _answer(send, status, body, [*extra, *self._headers(application)])
@@ -198,10 +202,10 @@ class Collector:
         self._metrics.accepted.labels(entry.source).inc(len(found) - len(rejected))
         if route.cloudevents:
             return _cloudevents_answer(found, rejected)
-        if route.single and rejected:
+        if route.single and rejected and len(found) == 1:
             first = rejected[0]
             raise InvalidInput(first.detail, field=first.field, code=first.reason)
-        if b"results=items" in scope.get("query_string", b""):
+        if _wants_items(scope):
             return 201, await self._results(position, found)
         return 201, _summary(found, rejected)
 
@@ -247,7 +251,7 @@ class Collector:
             raise TooLarge(f"a batch may have {self._limits.items} items", code="too_many_items")
 
     async def _results(self, position: int, found: Found) -> bytes:
-        results = await asyncio.to_thread(self._outcomes.wait, position, _WAIT_SECONDS)
+        results = await self._outcomes.wait(position, _WAIT_SECONDS)
         shown = []
         for index, item in enumerate(found):
             result, reason, field, event_id = "accepted", "", "", ""
@@ -270,18 +274,22 @@ class _NotAllowed(TollkeeperError):
     title = "Method not allowed"
 
 
+def _wants_items(scope: Scope) -> bool:
+    return b"results=items" in scope.get("query_string", b"").split(b"&")
+
+
 def _attributes(scope: Scope, headers: dict[bytes, bytes], body: bytes, route: Route) -> Attributes:
     client = scope.get("client")
     attributes = Attributes(
         peer=client[0] if client else "",
         agent=headers.get(b"user-agent", b"").decode("latin-1")[:200],
         digest=blake2b(body, digest_size=16).hexdigest(),
-        items=b"results=items" in scope.get("query_string", b""),
+        items=_wants_items(scope),
     )
     report = headers.get(b"x-tollkeeper-capture")
     if report:
         try:
-            attributes.capture = msgspec.json.decode(report, type=dict[str, Any])
+            attributes.capture = msgspec.json.decode(report, type=CaptureReport)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             attributes.capture = None
     if route.cloudevents:

@@ -21,10 +21,19 @@ from tollkeeper.errors import InvalidInput
 T = TypeVar("T")
 
 MAX_DEPTH = 64
+"""How deep a body or metadata may be nested."""
+
+_AROUND_BODY = 4  # levels of an event around its body
+_MOST_DIGITS = 400
 _OPEN = (b"[", b"{")
 _CLOSE = (b"]", b"}")
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+_BOM = b"\xef\xbb\xbf"
+# Possessive, so that a string without an end costs one pass and not one for each quote in it.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
+_MISSING = re.compile(r"^Object missing required field `([^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +77,21 @@ class Decoder(Generic[T]):
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return self._item.decode(relaxed(content))
         except msgspec.ValidationError as error:
-            found = _AT.search(str(error))
-            detail = _AT.sub("", str(error))
-            return Rejection(index, "wrong_type", (found and found[1]) or None, detail, content)
+            return _rejection(index, str(error), content)
         except InvalidInput as error:
             return Rejection(index, error.code, error.field, error.detail, content)
+
+
+def _rejection(index: int, message: str, content: bytes) -> Rejection:
+    """What msgspec says, in our words: a missing field is named like any other."""
+    at = _AT.search(message)
+    field = at[1] if at else ""
+    detail = _AT.sub("", message)
+    missing = _MISSING.match(detail)
+    if missing:
+        field = f"{field}.{missing[1]}" if field else missing[1]
+        return Rejection(index, "missing", field, "an item needs it", content)
+    return Rejection(index, "wrong_type", field or None, detail, content)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -81,7 +100,7 @@ def split(body: bytes) -> list[bytes]:
     Raises:
         InvalidInput: the body is neither, or its array has no end.
     """
-    text = body.strip()
+    text = body.removeprefix(_BOM).strip()
     if text[:1] != b"[":
         if text[:1] != b"{":
             raise InvalidInput("the body must be a JSON object or array", code="not_json")
@@ -91,6 +110,8 @@ def split(body: bytes) -> list[bytes]:
         mark = token[0]
         if mark in _OPEN:
             depth += 1
+        elif mark == b'"':
+            break
         elif mark == b"," and depth == 1:
             items.append(text[start : token.start()])
             start = token.end()
@@ -109,12 +130,34 @@ def relaxed(content: bytes) -> bytes:
         InvalidInput: it is not JSON at all, or nested too deeply.
     """
     try:
-        value = json.loads(content.decode("utf-8", "replace"), parse_constant=lambda _: None)
+        value = json.loads(
+            content.decode("utf-8", "replace"), parse_constant=lambda _: None, parse_int=_whole
+        )
     except RecursionError as error:
         raise InvalidInput(f"nested deeper than {MAX_DEPTH}", code="too_deep") from error
     except ValueError as error:
         raise InvalidInput(f"not JSON: {error}", code="not_json") from error
     return msgspec.json.encode(clean(value))
+
+
+def _whole(digits: str) -> int | float | None:
+    # Python refuses to read integers of thousands of digits; no sender means those.
+    return int(digits) if len(digits) < _MOST_DIGITS else None
+
+
+def too_deep(content: bytes) -> bool:
+    """Whether JSON text is nested deeper than ``MAX_DEPTH``.
+
+    Brackets are counted first: most bodies have too few of them to be deep at all.
+    """
+    if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
+        return False
+    nest = _STRING.sub(b"", content).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        nest = nest.replace(b"[]", b"").replace(b"{}", b"")
+        if not nest:
+            return False
+    return True
 
 
 def clean(value: Any, depth: int = 0) -> Any:
@@ -123,7 +166,7 @@ def clean(value: Any, depth: int = 0) -> Any:
     Raises:
         InvalidInput: nested deeper than ``MAX_DEPTH``.
     """
-    if depth > MAX_DEPTH:
+    if depth > MAX_DEPTH + _AROUND_BODY:
         raise InvalidInput(f"nested deeper than {MAX_DEPTH}", code="too_deep")
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode()

@@ -18,6 +18,7 @@ from tollkeeper.clock import format_us
 from tollkeeper.errors import InvalidInput
 from tollkeeper.identity.credential import digest_from_secret, digest_from_sha256
 from tollkeeper.ingest.claim import user_from_authorization
+from tollkeeper.ingest.decode import MAX_DEPTH, too_deep
 from tollkeeper.ingest.instant import EARLIEST_US, LATEST_AHEAD_US, parse_us
 from tollkeeper.ingest.mask import headers_text, json_text, uri_text
 from tollkeeper.model.event import Event, Text, WireEvent
@@ -29,6 +30,7 @@ MAX_HEADERS = 256
 MAX_WEIGHT = 1_000_000
 MAX_DURATION_US = 366 * 24 * 3600 * 1_000_000
 MAX_BYTES = 2**50
+MAX_DIGITS = 20
 
 _SHA256_CHARACTERS = 64
 _REFUSED = 401
@@ -45,7 +47,8 @@ class Context(NamedTuple):
     """What an event's row depends on beside the event.
 
     ``digest`` is the hash of the request body that carried it; ``user_claim`` names the JWT claim
-    that tells the user when the SDK did not (empty: never).
+    that tells the user when the SDK did not (empty: never); ``first_item`` is the place of the
+    first item in the body that ``digest`` is of.
     """
 
     application: str
@@ -56,6 +59,7 @@ class Context(NamedTuple):
     peer: str
     pepper: bytes
     user_claim: str
+    first_item: int = 0
 
 
 class Measures(NamedTuple):
@@ -108,6 +112,7 @@ def verify(event: WireEvent, *, received_us: int, unpadded_ms: bool = False) -> 
             raise InvalidInput(
                 f"{status} is no HTTP status", field="response.status", code="out_of_range"
             )
+    _check_depth(event)
     duration_us = _duration_us(event, start_us, received_us, unpadded_ms=unpadded_ms)
     weight = 1 if event.weight is None else _weight(event.weight)
     return Measures(start_us, duration_us, status, weight)
@@ -123,6 +128,35 @@ def _check_ids(event: WireEvent) -> None:
             raise InvalidInput(
                 f"longer than {MAX_ID_CHARACTERS} characters", field=name, code="too_long"
             )
+
+
+def _check_depth(event: WireEvent) -> None:
+    """Refuses what could not be walked through later, in every place that holds any JSON."""
+    request, response = event.request, event.response
+    raw = [("request.body", request.body), ("metadata", event.metadata)]
+    headers = [("request.headers", request.headers)]
+    if response is not None:
+        raw.append(("response.body", response.body))
+        headers.append(("response.headers", response.headers))
+    for field, content in raw:
+        if content and too_deep(bytes(content)):
+            raise _deep(field)
+    for field, values in headers:
+        for value in (values or {}).values():
+            if value.__class__ is not str and _nested(value):
+                raise _deep(field)
+
+
+def _nested(value: Any) -> bool:
+    """Whether a header's value holds more than a flat list or object."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, list) and any(isinstance(v, list | dict) for v in value)
+
+
+def _deep(field: str) -> InvalidInput:
+    limit = 1 if field.endswith("headers") else MAX_DEPTH
+    return InvalidInput(f"nested deeper than {limit}", field=field, code="too_deep")
 
 
 def _instant(value: Text, field: str, received_us: int, *, unpadded_ms: bool) -> int:
@@ -153,7 +187,7 @@ def _duration_us(event: WireEvent, start_us: int, received_us: int, *, unpadded_
     duration_us = event.duration_us
     if duration_us is None:
         response = event.response
-        if response is None or not response.time:
+        if response is None or not response.time or not event.request.time:
             return 0
         end_us = _instant(response.time, "response.time", received_us, unpadded_ms=unpadded_ms)
         duration_us = max(0, end_us - start_us)
@@ -196,7 +230,9 @@ def normalise(event: WireEvent, measures: Measures, item: int, context: Context)
     uri = uri_text(text(request.uri))
     user, credential = _caller(event, status, context)
     action = _cut(event.action_name, MAX_ID_CHARACTERS)
-    event_id = text(event.transaction_id) or f"{context.digest}-{item}"
+    event_id = _without_nul(text(event.transaction_id)) or (
+        f"{context.digest}-{context.first_item + item}"
+    )
     request_body, request_encoding = _body(request.body, request.transfer_encoding)
     if response is None:
         response_headers, response_body, response_encoding, response_bytes = "{}", "", "", 0
@@ -221,8 +257,8 @@ def normalise(event: WireEvent, measures: Measures, item: int, context: Context)
         request_encoding,
         response_body,
         response_encoding,
-        user,
-        text(event.company_id),
+        _without_nul(user),
+        _without_nul(text(event.company_id)),
         credential,
         json_text(event.metadata) or "{}",
         _cut(request.api_version, 64),
@@ -238,7 +274,8 @@ def normalise(event: WireEvent, measures: Measures, item: int, context: Context)
         start_us,
         event_id,
         event_key(context.application, event_id),
-        _content_key(start_us, says),
+        # A time that we gave (of receipt) is none that a resent event says again.
+        _content_key(start_us if request.time else 0, says),
         context.position,
         item,
         context.received_us,
@@ -273,6 +310,11 @@ def _caller(event: WireEvent, status: int, context: Context) -> tuple[str, str]:
     if not user and secret and context.user_claim and status != _REFUSED:
         user = user_from_authorization(secret, context.user_claim)
     return user, credential
+
+
+def _without_nul(value: str) -> str:
+    """An id in text that every records database can hold."""
+    return value.replace("\0", "\ufffd") if "\0" in value else value
 
 
 def _cut(value: Text, characters: int) -> str:
@@ -338,6 +380,8 @@ def _size(given: int | None, content_length: Text, headers: dict[str, Any] | Non
             or headers.get("Content-Length")
             or headers.get("CONTENT-LENGTH")
         )
-    if isinstance(declared, (int, str)) and str(declared).isdecimal():
-        return min(int(declared), MAX_BYTES)
+    if isinstance(declared, int) and declared >= 0:
+        return min(declared, MAX_BYTES)
+    if isinstance(declared, str) and declared.isdecimal():
+        return min(int(declared), MAX_BYTES) if len(declared) <= MAX_DIGITS else MAX_BYTES
     return 0

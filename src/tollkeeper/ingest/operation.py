@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from sqlalchemy import Engine, func, select
 
 from tollkeeper import __version__
 from tollkeeper.clock import Clock, format_us
+from tollkeeper.errors import Overloaded
 from tollkeeper.identity.applications import Application
 from tollkeeper.ingest import quarantine, upkeep
 from tollkeeper.ingest.block import Attributes
@@ -50,7 +50,7 @@ class Operation:
         """Why the server is not ready; ``None`` when events are taken and stored."""
         if not self._pipeline.alive:
             return "the pipeline is not running"
-        return self._journal.failure or self._pipeline.failure
+        return self._journal.refusal() or self._journal.failure or self._pipeline.failure
 
     def status(self) -> dict[str, Any]:
         """Counts, backlog, losses; what the dashboard and the command line show of the server."""
@@ -93,6 +93,8 @@ class Operation:
     def replay(self, ids: list[int] | None) -> int:
         """Sends held items through the journal again; what fails again is held again.
 
+        What was too large to be kept whole stays where it is.
+
         Raises:
             Overloaded: the journal takes nothing now; what was not sent stays held.
         """
@@ -104,29 +106,18 @@ class Operation:
                 return sent
             after = page[-1]["id"]
             chosen = [row for row in page if ids is None or row["id"] in ids]
-            for place, rows in groupby(chosen, key=_place):
-                sent += self._send_again(place, list(rows))
+            sent += self._send_again([row for row in chosen if quarantine.whole(row)])
 
-    def _send_again(self, place: tuple[str, str, str, bool], rows: list[dict[str, Any]]) -> int:
-        application, source, resource, whole = place
-        for row in rows if whole else [None]:
-            body = row["content"] if row else b"[" + b",".join(r["content"] for r in rows) + b"]"
-            entry = Entry(
-                position=0,
-                application=application,
-                resource=resource,
-                source=source,
-                received_us=self._clock.now_us(),
-                attributes=msgspec.json.encode(Attributes(agent="replay")).decode(),
-                item_count=1 if row else len(rows),
-                body=body,
-            )
-            self._journal.append(entry).result()
+    def _send_again(self, rows: list[dict[str, Any]]) -> int:
+        """Each item is an entry of its own, as if it had come alone, but with the id it had."""
+        now_us = self._clock.now_us()
+        waiting = [(row, self._journal.append(_entry(row, now_us))) for row in rows]
+        sent = [row for row, future in waiting if future.exception() is None]
         with write(self._records) as connection:
-            quarantine.mark_replayed(
-                connection, [row["id"] for row in rows], now_us=self._clock.now_us()
-            )
-        return len(rows)
+            quarantine.mark_replayed(connection, sent, now_us=now_us)
+        if len(sent) < len(rows):
+            raise Overloaded("not all could be sent again now", code="journal_full")
+        return len(sent)
 
     def recount(self) -> dict[str, Any]:
         """Counts raw events again and tells where rollups or counters differ."""
@@ -146,7 +137,18 @@ class Operation:
         }
 
 
-def _place(row: dict[str, Any]) -> tuple[str, str, str, bool]:
-    """What can be sent together: JSON objects of one kind; anything else goes alone."""
-    whole = not row["content"].lstrip().startswith(b"{")
-    return row["application"], row["source"], row["resource"], whole
+def _entry(row: dict[str, Any], now_us: int) -> Entry:
+    attributes = msgspec.json.decode(row["attributes"], type=Attributes)
+    attributes.first_item = row["item"]
+    # It is as old as when it came, except where exactly that was what was wrong.
+    early = row["reason"] == "time_out_of_range"
+    return Entry(
+        position=0,
+        application=row["application"],
+        resource=row["resource"],
+        source=row["source"],
+        received_us=now_us if early else row["last_seen_us"],
+        attributes=msgspec.json.encode(attributes).decode(),
+        item_count=1,
+        body=row["content"],
+    )

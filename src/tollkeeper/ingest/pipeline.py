@@ -5,7 +5,8 @@
 Guarantee: a block is written down before it is stored; after a crash the same entries are stored
 again under the same token, and everything counted moves with the position in one transaction.
 When a store fails, the block is tried again until it succeeds; meanwhile the backlog grows and
-the collector refuses at its limit.
+the collector refuses at its limit. An event that cannot be stored by itself is held, so that the
+others are.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from tollkeeper.clock import Clock
-from tollkeeper.errors import StoreError
+from tollkeeper.errors import Overloaded, StoreError
 from tollkeeper.ingest import steps
 from tollkeeper.ingest.block import Attributes, Block
+from tollkeeper.ingest.isolate import unstorable
 from tollkeeper.ingest.normalise import Context
 from tollkeeper.ingest.outcomes import Outcomes
 from tollkeeper.ingest.seen import Seen
@@ -39,6 +40,7 @@ _BLOCK_EVENTS = 50_000
 _BLOCK_BYTES = 48 * 1024 * 1024
 _LINGER_SECONDS = 0.05
 _SYNC_EVERY_EVENTS = 1_000_000
+_PATIENCE_SECONDS = 30.0
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 log = structlog.get_logger(__name__)
@@ -92,19 +94,21 @@ class Pipeline:
         self._stopping = threading.Event()
         self._unsynced = 0
         self._stored_us = clock.now_us()
-        self._storing = threading.Lock()
-        self._progress = progress.load(records)
-        self.stored_position = self._progress.stored_position
+        begun = progress.load(records)
+        self._half = begun.block
+        self._storing = threading.Condition()
+        self._unstorable: set[tuple[int, int]] = set()
+        self.stored_position = begun.stored_position
         self.failure: str | None = None
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
 
     def start(self) -> None:
         """Completes what a crash left in half, then begins to follow the journal."""
-        self._recall()
+        self.recall()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stores what is accepted, then ends."""
+        """Stores what is accepted, then ends; what cannot be stored now waits in the journal."""
         self._stopping.set()
         self._journal.committed.set()
         self._thread.join()
@@ -123,43 +127,79 @@ class Pipeline:
 
     @contextmanager
     def between_blocks(self) -> Iterator[None]:
-        """Holds the pipeline between two blocks, so that all stores are at the same position."""
+        """Holds the pipeline between two blocks, so that all stores are at the same position.
+
+        Raises:
+            Overloaded: a block is stored in half and was not completed in time.
+        """
         with self._storing:
+            if not self._storing.wait_for(lambda: self._half is None, _PATIENCE_SECONDS):
+                raise Overloaded("a block is stored in half; it is tried again", code="busy")
             yield
 
-    def _recall(self) -> None:
+    def recall(self) -> None:
         """Tells the filter the keys that were stored after it was last written to disk."""
         if self._seen.synced_position > self.stored_position:
             self._seen.clear()
         for keys in self._store.keys_after(self._seen.synced_position):
             self._seen.add(keys)
 
+    def run_once(self) -> bool:
+        """Stores the next block on the calling thread; false when nothing waits.
+
+        Raises:
+            Exception: whatever a store raised; the same block comes next.
+        """
+        entries = self._next_entries()
+        if entries:
+            self._store_block(entries)
+        return bool(entries)
+
     def _run(self) -> None:
-        if self._progress.block is not None:
-            first, last = self._progress.block
-            again = list(
-                itertools.takewhile(
-                    lambda e: e.position <= last, self._journal.read(self.stored_position)
-                )
-            )
-            if again and again[0].position == first:
-                self._fault("pipeline.replay")
-                self._store_block(Block(again))
         while True:
             stopping = self._stopping.is_set()
             self._journal.committed.clear()
             if self._journal.last_position > self.stored_position:
-                self._store_block(Block(self._next_entries()))
+                if not self._insist():
+                    return
             elif stopping:
                 return
             elif self._journal.committed.wait(0.5):
                 # Waiting a moment makes one block of what many small requests bring.
                 self._clock.wait(self._stopping, _LINGER_SECONDS)
 
+    def _insist(self) -> bool:
+        """Tries until the next block is stored; false when the process is to end before."""
+        for attempt in itertools.count():
+            try:
+                self.run_once()
+            except Exception as error:  # noqa: BLE001 - nothing may stop what comes after it
+                self.failure = str(error) or repr(error)
+                self._metrics.failures.inc()
+                log.error("block_not_stored", after=self.stored_position, error=self.failure)
+                delay = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
+                if self._clock.wait(self._stopping, delay) and attempt > 2:
+                    return False
+            else:
+                self.failure = None
+                return True
+        return False
+
     def _next_entries(self) -> list[Entry]:
+        """Entries of the next block; of the very same one when one was begun."""
+        waiting = self._journal.read(self.stored_position)
+        if self._half is not None:
+            first, last = self._half
+            again = list(itertools.takewhile(lambda entry: entry.position <= last, waiting))
+            if again and again[0].position == first:
+                self._fault("pipeline.replay")
+                return again
+            # Nothing of it is left to store: then it is no block.
+            self._half = None
+            waiting = self._journal.read(self.stored_position)
         found: list[Entry] = []
         events = size = 0
-        for entry in self._journal.read(self.stored_position):
+        for entry in waiting:
             found.append(entry)
             events += entry.item_count
             size += len(entry.body)
@@ -167,52 +207,66 @@ class Pipeline:
                 break
         return found
 
-    def _store_block(self, block: Block) -> None:
-        """Tries until the block is stored; gives up only when the process is to end."""
-        for attempt in itertools.count():
-            try:
-                with self._storing:
-                    self._try(Block(block.entries))
-            except (StoreError, SQLAlchemyError, OSError) as error:
-                self.failure = str(error)
-                self._metrics.failures.inc()
-                log.error("block_not_stored", block=block.token, attempt=attempt, error=str(error))
-                delay = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
-                if self._clock.wait(self._stopping, delay) and attempt > 2:
-                    raise
-            else:
-                self.failure = None
-                return
-
-    def _try(self, block: Block) -> None:
+    def _store_block(self, entries: list[Entry]) -> None:
+        block = Block(entries)
         timed = self._metrics.step
-        with timed("decode"):
-            steps.decode(block, self._context)
-        with timed("dedupe"):
-            steps.dedupe(block, self._seen, self._store)
+        with self._storing:
+            with timed("decode"):
+                steps.decode(block, self._context)
+                steps.set_aside(block, self._unstorable)
+            with timed("dedupe"):
+                steps.dedupe(block, self._seen, self._store)
+            self._begin(block)
+            self._fault("pipeline.begun")
+            with timed("store"):
+                self._insert(block)
+            self._fault("pipeline.stored")
+            with timed("count"):
+                self._count(block)
+            self._fault("pipeline.counted")
+            self._finish(block)
+            self._storing.notify_all()
+        self._tell(block)
+
+    def _begin(self, block: Block) -> None:
+        self._half = (block.first, block.last)
         progress.begin(self._records, block.first, block.last)
-        self._fault("pipeline.begun")
-        with timed("store"):
+
+    def _insert(self, block: Block) -> None:
+        try:
             self._store.insert_block(block.events, token=block.token)
-        self._fault("pipeline.stored")
-        with timed("count"), write(self._records) as connection:
+        except StoreError:
+            # An event that no store can hold must not stop the others: the next try leaves it out.
+            for event in unstorable(self._store, block.events):
+                log.error("event_not_storable", position=event.position, item=event.item)
+                self._unstorable.add((event.position, event.item))
+            raise
+
+    def _count(self, block: Block) -> None:
+        with write(self._records) as connection:
+            # A commit whose answer was lost has counted; counting it again would be once too often.
+            if progress.stored_position(connection) >= block.last:
+                return
             steps.count(connection, block)
             steps.record(connection, block)
             self._parties.apply(connection, block)
             progress.finish(connection, block.last)
-        self._fault("pipeline.counted")
-        self._finish(block)
 
     def _finish(self, block: Block) -> None:
         self._seen.add(steps.keys_of(block.events))
         self.stored_position = block.last
+        self._half = None
+        self._unstorable.clear()
         self._stored_us = block.entries[-1].received_us
         self._journal.release(block.last, entries=len(block.entries), size_bytes=block.size_bytes)
         self._fault("pipeline.released")
         self._unsynced += len(block.events)
         if self._unsynced >= _SYNC_EVERY_EVENTS:
-            self._seen.sync(block.last)
             self._unsynced = 0
+            with suppress(OSError):  # Only a start would take longer; the next sync makes it up.
+                self._seen.sync(block.last)
+
+    def _tell(self, block: Block) -> None:
         self._metrics.note(block)
         self._outcomes.publish(block.outcomes)
         with self._metrics.step("announce"):

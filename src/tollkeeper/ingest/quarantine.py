@@ -6,7 +6,7 @@ broken batch for ever fills nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -16,13 +16,16 @@ from tollkeeper.store.tables import quarantine
 from tollkeeper.store.upsert import upsert
 
 MAX_CONTENT_BYTES = 256 * 1024
+MAX_FIELD_CHARACTERS = 200
+MAX_DETAIL_CHARACTERS = 500
 
 
 class Held(NamedTuple):
     """One thing that was not understood.
 
-    ``resource`` is what it was meant to be (events, users, …); ``content`` its bytes, cut at
-    ``MAX_CONTENT_BYTES``; ``reason`` a stable word, ``detail`` a sentence.
+    ``resource`` is what it was meant to be (events, users, …); ``content`` its bytes, kept up to
+    ``MAX_CONTENT_BYTES``; ``reason`` a stable word, ``detail`` a sentence. ``attributes`` came
+    beside the body and ``item`` is the place in it: both are needed to send it again.
     """
 
     application: str
@@ -32,6 +35,8 @@ class Held(NamedTuple):
     field: str | None
     detail: str
     content: bytes
+    attributes: str
+    item: int
     seen_us: int
 
 
@@ -46,7 +51,10 @@ def hold(connection: Connection, items: Iterable[Held]) -> None:
             continue
         rows[item.application, digest] = {
             **item._asdict(),
+            "field": item.field and storable(item.field)[:MAX_FIELD_CHARACTERS],
+            "detail": storable(item.detail)[:MAX_DETAIL_CHARACTERS],
             "digest": digest,
+            "size_bytes": len(item.content),
             "content": item.content[:MAX_CONTENT_BYTES],
             "first_seen_us": item.seen_us,
             "last_seen_us": item.seen_us,
@@ -69,6 +77,16 @@ def hold(connection: Connection, items: Iterable[Held]) -> None:
     )
 
 
+def storable(text: str) -> str:
+    """Text that every records database can hold."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def whole(row: Mapping[str, Any]) -> bool:
+    """Whether all of an item's content was kept, so that it can be sent again."""
+    return bool(row["size_bytes"] == len(row["content"]))
+
+
 def listing(connection: Connection, *, limit: int = 100, after: int = 0) -> list[dict[str, Any]]:
     """Items that wait, oldest first, from behind an id on.
 
@@ -89,8 +107,16 @@ def count(connection: Connection) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def mark_replayed(connection: Connection, ids: Sequence[int], *, now_us: int) -> None:
-    """Notes that items were sent through the pipeline again."""
-    connection.execute(
-        update(quarantine).where(quarantine.c.id.in_(ids)).values(replayed_us=now_us)
-    )
+def mark_replayed(
+    connection: Connection, rows: Iterable[Mapping[str, Any]], *, now_us: int
+) -> None:
+    """Notes that items, as they were listed, were sent through the pipeline again.
+
+    Guarantee: one that is held once more since then, because it still is not understood, stays.
+    """
+    for row in rows:
+        connection.execute(
+            update(quarantine)
+            .where(quarantine.c.id == row["id"], quarantine.c.seen_count == row["seen_count"])
+            .values(replayed_us=now_us)
+        )

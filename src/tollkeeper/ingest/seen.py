@@ -11,6 +11,7 @@ computing all probes from two hashes.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,8 @@ class _Layer:
         self.count = count
         self.capacity = bits // _BITS_PER_KEY
         self._mask = np.uint64(bits - 1)
-        fresh = not path.exists() or path.stat().st_size != bits // 8
-        self.words: Any = np.memmap(path, np.uint8, "w+" if fresh else "r+", shape=(bits // 8,))
+        _allocate(path, bits // 8)
+        self.words: Any = np.memmap(path, np.uint8, "r+", shape=(bits // 8,))
 
     def probes(self, keys: Keys) -> Iterable[Keys]:
         first = keys & np.uint64(0xFFFFFFFF)
@@ -116,11 +117,19 @@ class Seen:
         while len(keys):
             layer = self._layers[-1]
             room = layer.capacity - layer.count
-            if room <= 0:
-                self._layers.append(self._layer(len(self._layers), 0))
+            if room <= 0 and self._grow():
                 continue
-            layer.add(keys[:room])
-            keys = keys[room:]
+            # Without room for a new layer the last one takes more: it errs more often, safely.
+            taken = keys[:room] if room > 0 else keys
+            layer.add(taken)
+            keys = keys[len(taken) :]
+
+    def _grow(self) -> bool:
+        try:
+            self._layers.append(self._layer(len(self._layers), 0))
+        except OSError:
+            return False
+        return True
 
     def sync(self, position: int) -> None:
         """Writes the filter to disk; keys up to a journal position need not be told again."""
@@ -140,3 +149,23 @@ class Seen:
             old.unlink()
         self._layers.append(self._layer(0, 0))
         self.synced_position = 0
+
+
+def _allocate(path: Path, size_bytes: int) -> None:
+    """Makes a file of zeros with its space taken, unless it is there.
+
+    Writing to a page of a mapped file that the disk has no room for would end the process.
+
+    Raises:
+        OSError: the disk has no room for it.
+    """
+    if path.exists() and path.stat().st_size != size_bytes:
+        path.unlink()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)

@@ -6,14 +6,18 @@ block that was stored in half comes out the same when it is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
+import structlog
+from msgspec import structs
 from sqlalchemy import Connection, case
 
 from tollkeeper.errors import InvalidInput
+from tollkeeper.identity.item import read_item
 from tollkeeper.ingest import cloudevents, quarantine
 from tollkeeper.ingest.block import (
     CONFLICT,
@@ -22,6 +26,7 @@ from tollkeeper.ingest.block import (
     STORED,
     Attributes,
     Block,
+    CaptureReport,
     Pair,
     PartyItem,
 )
@@ -39,6 +44,10 @@ from tollkeeper.store.upsert import upsert
 _EVENTS = Decoder(WireEvent)
 _OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 _ATTRIBUTES = msgspec.json.Decoder(Attributes)
+# What a mistake of ours may raise: the one event that meets it is held, the others are stored.
+_BUGS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+log = structlog.get_logger(__name__)
 
 
 Item = tuple[WireEvent, Measures] | Rejection
@@ -53,32 +62,56 @@ def items_of(entry: Entry, attributes: Attributes) -> list[Item]:
     """
     found: list[WireEvent | Rejection]
     if entry.source == "cloudevents":
-        found = cloudevents.decode(
-            entry.body, attributes.content_type, attributes.headers or {}, entry.received_us
-        )
+        found = cloudevents.decode(entry.body, attributes.content_type, attributes.headers or {})
     else:
         found = _EVENTS.decode(entry.body)
     unpadded = is_kong(attributes)
     items: list[Item] = []
+    contents: list[bytes] | None = None
     for index, wire in enumerate(found):
-        if isinstance(wire, Rejection):
-            items.append(wire)
-            continue
-        try:
-            items.append((wire, verify(wire, received_us=entry.received_us, unpadded_ms=unpadded)))
-        except InvalidInput as error:
-            content = _content(entry, index)
-            items.append(Rejection(index, error.code, error.field, error.detail, content))
+        if not isinstance(wire, Rejection):
+            try:
+                measures = verify(wire, received_us=entry.received_us, unpadded_ms=unpadded)
+            except InvalidInput as error:
+                wire = Rejection(index, error.code, error.field, error.detail, b"")
+            else:
+                items.append((wire, measures))
+                continue
+        if not wire.content:
+            # Cut apart once, however many are wrong.
+            contents = _contents(entry) if contents is None else contents
+            content = contents[index] if index < len(contents) else entry.body
+            wire = replace(wire, content=content)
+        items.append(wire)
     return items
 
 
+def _contents(entry: Entry) -> list[bytes]:
+    """The bytes of each item, found again because decoded forms do not hold them."""
+    try:
+        return split(entry.body)
+    except InvalidInput:
+        return []
+
+
 def objects_of(entry: Entry) -> list[dict[str, Any] | Rejection]:
-    """The users, companies or subscriptions of a body.
+    """The users, companies or subscriptions of a body, each checked or rejected.
 
     Raises:
         InvalidInput: the body as a whole cannot be understood.
     """
-    return _OBJECTS.decode(entry.body)
+    found = _OBJECTS.decode(entry.body)
+    contents: list[bytes] | None = None
+    for index, item in enumerate(found):
+        if isinstance(item, Rejection):
+            continue
+        try:
+            read_item(entry.resource, item, b"")
+        except InvalidInput as error:
+            contents = _contents(entry) if contents is None else contents
+            content = contents[index] if index < len(contents) else entry.body
+            found[index] = Rejection(index, error.code, error.field, error.detail, content)
+    return found
 
 
 def is_kong(attributes: Attributes) -> bool:
@@ -98,19 +131,29 @@ def decode(block: Block, context: Callable[[Entry, Attributes], Context]) -> Non
             if entry.resource == "events":
                 _decode_events(block, entry, attributes, context(entry, attributes))
             else:
-                _decode_parties(block, entry)
+                _decode_parties(block, entry, attributes)
         except InvalidInput as error:
-            _hold(block, entry, Rejection(0, error.code, error.field, error.detail, entry.body))
+            rejection = Rejection(0, error.code, error.field, error.detail, entry.body)
+            _hold(block, entry, attributes, rejection)
 
 
 def _decode_events(block: Block, entry: Entry, attributes: Attributes, context: Context) -> None:
     items = items_of(entry, attributes) if entry.understood is None else entry.understood
+    if attributes.first_item:
+        context = context._replace(first_item=attributes.first_item)
     for index, item in enumerate(items):
         if isinstance(item, Rejection):
-            _hold(block, entry, item)
+            _hold(block, entry, attributes, item)
             continue
         wire, measures = item
-        event = normalise(wire, measures, index, context)
+        try:
+            event = normalise(wire, measures, index, context)
+        except _BUGS as error:
+            log.exception("event_not_understood", position=entry.position, item=index)
+            content = (_contents(entry)[index : index + 1] or [entry.body])[0]
+            rejection = Rejection(index, "internal_error", None, repr(error), content)
+            _hold(block, entry, attributes, rejection)
+            continue
         block.events.append(event)
         if wire.session_token and event.captured_user and wire.user_id:
             block.pairs.append(
@@ -124,23 +167,17 @@ def _decode_events(block: Block, entry: Entry, attributes: Attributes, context: 
             )
 
 
-def _content(entry: Entry, index: int) -> bytes:
-    """The bytes of one item, found again because its decoded form does not hold them."""
-    try:
-        return split(entry.body)[index]
-    except (InvalidInput, IndexError):
-        return entry.body
-
-
-def _decode_parties(block: Block, entry: Entry) -> None:
+def _decode_parties(block: Block, entry: Entry, attributes: Attributes) -> None:
+    kept = _kept(attributes)
     for index, item in enumerate(objects_of(entry)):
         if isinstance(item, Rejection):
-            _hold(block, entry, item)
+            _hold(block, entry, attributes, item)
         else:
-            block.parties.append(PartyItem(entry, index, item))
+            block.note(entry.position, index, STORED)
+            block.parties.append(PartyItem(entry, attributes.first_item + index, item, kept))
 
 
-def _hold(block: Block, entry: Entry, rejection: Rejection) -> None:
+def _hold(block: Block, entry: Entry, attributes: Attributes, rejection: Rejection) -> None:
     block.note(entry.position, rejection.index, REJECTED, rejection.reason, rejection.field or "")
     block.held.append(
         Held(
@@ -149,11 +186,38 @@ def _hold(block: Block, entry: Entry, rejection: Rejection) -> None:
             resource=entry.resource,
             reason=rejection.reason,
             field=rejection.field,
-            detail=rejection.detail[:500],
+            detail=rejection.detail,
             content=rejection.content,
+            attributes=_kept(attributes),
+            item=attributes.first_item + rejection.index,
             seen_us=entry.received_us,
         )
     )
+
+
+def _kept(attributes: Attributes) -> str:
+    """What is needed to read a held item again; nobody waits for its result any more."""
+    kept = structs.replace(attributes, capture=None, items=False, first_item=0)
+    return msgspec.json.encode(kept).decode()
+
+
+def set_aside(block: Block, unstorable: Set[tuple[int, int]]) -> None:
+    """Holds the events that the store refused, named by (position, item)."""
+    if not unstorable:
+        return
+    entries = {entry.position: entry for entry in block.entries}
+    kept = []
+    for event in block.events:
+        if (event.position, event.item) not in unstorable:
+            kept.append(event)
+            continue
+        entry = entries[event.position]
+        content = (_contents(entry)[event.item : event.item + 1] or [entry.body])[0]
+        rejection = Rejection(
+            event.item, "not_storable", None, "the event store cannot hold it", content
+        )
+        _hold(block, entry, _ATTRIBUTES.decode(entry.attributes), rejection)
+    block.events = kept
 
 
 def dedupe(block: Block, seen: Seen, store: EventStore) -> None:
@@ -222,19 +286,16 @@ def record(connection: Connection, block: Block) -> None:
         _note_losses(connection, application, report)
 
 
-def _note_losses(connection: Connection, application: str, report: Mapping[str, Any]) -> None:
-    instance, lost = report.get("instance"), report.get("dropped")
-    if not isinstance(instance, str) or not isinstance(lost, dict):
-        return
+def _note_losses(connection: Connection, application: str, report: CaptureReport) -> None:
     rows = [
         {
             "application": application,
-            "instance": instance[:64],
-            "reason": str(reason)[:60],
+            "instance": quarantine.storable(report.instance)[:64],
+            "reason": quarantine.storable(reason)[:60],
             "count": number,
         }
-        for reason, number in list(lost.items())[:32]
-        if type(number) is int and 0 <= number < 2**62
+        for reason, number in list(report.dropped.items())[:32]
+        if 0 <= number < 2**62
     ]
     # Counts are cumulative per instance: the greatest one seen is the truth, whatever is resent.
     upsert(

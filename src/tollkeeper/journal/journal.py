@@ -14,13 +14,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tollkeeper.errors import Overloaded
 from tollkeeper.journal.entry import Entry
-from tollkeeper.journal.segment import SUFFIX, Segment
+from tollkeeper.journal.segment import SUFFIX, Segment, sync_folder
 
+_STOPPING = "the server is stopping"
+_PROBE_SECONDS = 1.0
 _COMMIT_ENTRIES = 512
 _TAIL_BYTES = 64 * 1024 * 1024
 _COMMIT_BYTES = 32 * 1024 * 1024
@@ -58,6 +61,8 @@ class Journal:
         self._folder = folder
         self._limits = limits or Limits()
         folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+        _sweep(folder)
         self._segments = [Segment(p) for p in sorted(folder.glob(f"*{SUFFIX}"))]
         self._lock = threading.Lock()
         self._last = stored_position
@@ -74,6 +79,7 @@ class Journal:
         self._tail: deque[Entry] = deque()
         self._tail_bytes = 0
         self._waiting: queue.SimpleQueue[tuple[Entry, Future[int]] | None] = queue.SimpleQueue()
+        self._closed = False
         self.failure: str | None = None
         self.committed = threading.Event()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
@@ -104,7 +110,10 @@ class Journal:
                 commit failed; the entry is then not kept.
         """
         future: Future[int] = Future()
-        self._waiting.put((entry, future))
+        if self._closed:
+            future.set_exception(Overloaded(_STOPPING, code="stopping"))
+        else:
+            self._waiting.put((entry, future))
         return future
 
     def read(self, after: int) -> Iterator[Entry]:
@@ -129,13 +138,23 @@ class Journal:
             self._backlog_bytes -= size_bytes
             while self._tail and self._tail[0].position <= position:
                 self._tail_bytes -= len(self._tail.popleft().body)
+            drained = []
             while len(self._segments) > 1 and self._segments[1].first <= position + 1:
-                self._segments.pop(0).drop()
+                drained.append(self._segments.pop(0))
+        for segment in drained:
+            # One that cannot be deleted now is found drained again after the next start.
+            with suppress(OSError, sqlite3.Error):
+                segment.drop()
 
     def close(self) -> None:
-        """Commits what waits, then closes the files."""
+        """Commits what waits, then closes the files; what comes later is refused."""
+        self._closed = True
         self._waiting.put(None)
         self._writer.join()
+        while not self._waiting.empty():
+            late = self._waiting.get()
+            if late is not None:
+                _answer([late], Overloaded(_STOPPING, code="stopping"))
         for segment in self._segments:
             segment.close()
 
@@ -144,10 +163,16 @@ class Journal:
         while running:
             group: list[tuple[Entry, Future[int]]] = []
             size = 0
-            item = self._waiting.get()
+            try:
+                item = self._waiting.get(timeout=_PROBE_SECONDS if self.failure else None)
+            except queue.Empty:
+                self._probe()
+                continue
             while item is not None:
-                group.append(item)
-                size += len(item[0].body)
+                # Nobody waits any more for one that was cancelled: it never was accepted.
+                if item[1].set_running_or_notify_cancel():
+                    group.append(item)
+                    size += len(item[0].body)
                 if len(group) >= _COMMIT_ENTRIES or size >= _COMMIT_BYTES or self._waiting.empty():
                     break
                 item = self._waiting.get()
@@ -157,33 +182,50 @@ class Journal:
 
     def _commit(self, group: list[tuple[Entry, Future[int]]], size: int) -> None:
         refusal = self.refusal()
+        if refusal is not None:
+            _answer(group, Overloaded(refusal, code="journal_full"))
+            return
         first = self._last + 1
-        if refusal is None:
-            entries = [e._replace(position=first + i) for i, (e, _) in enumerate(group)]
-            try:
-                self._fault("journal.before_commit")
-                self._current(first).write(entries)
-                self._fault("journal.after_commit")
-            except (sqlite3.Error, OSError) as error:
-                # Said until a commit succeeds again; each append tries anew.
-                refusal = self.failure = f"the journal cannot be written: {error}"
-            else:
-                self.failure = None
-                self._last = entries[-1].position
+        entries = [e._replace(position=first + i) for i, (e, _) in enumerate(group)]
+        try:
+            self._fault("journal.before_commit")
+            self._current(first).write(entries)
+            self._fault("journal.after_commit")
+        except Exception as error:  # noqa: BLE001 - without this thread nothing is ever accepted
+            # Said until a write succeeds again; each append tries anew.
+            self.failure = f"the journal cannot be written: {error}"
+            self._look_again()
+            _answer(group, Overloaded(self.failure, code="journal_full"))
+            return
+        self.failure = None
+        with self._lock:
+            self._backlog_entries += len(entries)
+            self._backlog_bytes += size
+            self._tail.extend(entries)
+            self._tail_bytes += size
+            while self._tail_bytes > _TAIL_BYTES:
+                self._tail_bytes -= len(self._tail.popleft().body)
+            self._last = entries[-1].position
+        for entry, (_, future) in zip(entries, group, strict=True):
+            future.set_result(entry.position)
+        self.committed.set()
+
+    def _look_again(self) -> None:
+        """After a failed write: a position that is on disk all the same is never given twice."""
+        with suppress(sqlite3.Error, OSError):
+            count, size, last = self._segments[-1].span(self._last)
+            if last is not None:
                 with self._lock:
-                    self._backlog_entries += len(entries)
+                    self._backlog_entries += count
                     self._backlog_bytes += size
-                    self._tail.extend(entries)
-                    self._tail_bytes += size
-                    while self._tail_bytes > _TAIL_BYTES:
-                        self._tail_bytes -= len(self._tail.popleft().body)
-        for index, (_, future) in enumerate(group):
-            if refusal is None:
-                future.set_result(first + index)
-            else:
-                future.set_exception(Overloaded(refusal, code="journal_full"))
-        if refusal is None:
-            self.committed.set()
+                    self._last = last
+                self.committed.set()
+
+    def _probe(self) -> None:
+        """Finds out by itself that writing works again, because while it fails nobody may come."""
+        with suppress(sqlite3.Error, OSError):
+            self._segments[-1].touch()
+            self.failure = None
 
     def _current(self, first: int) -> Segment:
         segment = self._segments[-1]
@@ -193,3 +235,15 @@ class Journal:
             with self._lock:
                 self._segments.append(segment)
         return segment
+
+
+def _answer(group: list[tuple[Entry, Future[int]]], refusal: Overloaded) -> None:
+    for _, future in group:
+        future.set_exception(refusal)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a crash while a file was deleted has left of it."""
+    for path in folder.glob(f"*{SUFFIX}-*"):
+        if not path.with_name(path.name.rpartition("-")[0]).exists():
+            path.unlink(missing_ok=True)

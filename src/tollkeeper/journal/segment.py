@@ -7,6 +7,7 @@ Source: sqlite.org, "Atomic Commit" and "Write-Ahead Logging".
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,20 +45,30 @@ class Segment:
         self.path = path
         self.first = int(path.stem)
         self._writer = self._connect()
-        path.chmod(0o600)
-        self._writer.execute(_SCHEMA)
+        try:
+            path.chmod(0o600)
+            self._writer.execute(_SCHEMA)
+        except (sqlite3.Error, OSError):
+            self._writer.close()
+            raise
         self._reader: sqlite3.Connection | None = None
 
     @classmethod
     def create(cls, folder: Path, first: int) -> Segment:
         """A new file for entries from ``first`` on."""
-        return cls(folder / f"{first:020d}{SUFFIX}")
+        made = cls(folder / f"{first:020d}{SUFFIX}")
+        sync_folder(folder)
+        return made
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA journal_size_limit=67108864")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA journal_size_limit=67108864")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def write(self, entries: Sequence[Entry]) -> None:
@@ -74,6 +85,15 @@ class Segment:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise
+
+    def touch(self) -> None:
+        """Writes and fsyncs something that means nothing, to learn whether that is possible.
+
+        Raises:
+            sqlite3.Error: it is not.
+        """
+        (number,) = self._writer.execute("PRAGMA user_version").fetchone()
+        self._writer.execute(f"PRAGMA user_version = {(number + 1) % 2**31}")
 
     def read(self, after: int) -> Iterator[Entry]:
         """Committed entries behind a position, in order. For one reading thread."""
@@ -108,3 +128,12 @@ class Segment:
         self.close()
         for path in self.path.parent.glob(self.path.name + "*"):
             path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable, as fsync makes a file's content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

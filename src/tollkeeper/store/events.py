@@ -38,11 +38,17 @@ _NUMBERS = {
     "response_bytes": pa.uint64(),
     "weight": pa.uint64(),
 }
+# What Arrow says of a value that no column can hold.
+_NOT_CONVERTIBLE = (pa.ArrowException, ValueError, TypeError, OverflowError)
 _KINDS = [_NUMBERS.get(name, pa.string()) for name in Event._fields]
 
 
 def _block_settings(token: str) -> dict[str, Any]:
-    settings: dict[str, Any] = {"max_partitions_per_insert_block": 0}
+    settings: dict[str, Any] = {
+        "max_partitions_per_insert_block": 0,
+        # Newer servers gather inserts by default: then a block is stored some time, not now.
+        "async_insert": 0,
+    }
     if token:
         settings["insert_deduplication_token"] = token
         settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
@@ -99,17 +105,29 @@ class EventStore:
         Raises:
             StoreError: nothing may be assumed stored; send the same block again.
         """
-        if not events:
-            return
-        columns = [
-            pa.array(values, type=kind)
-            for values, kind in zip(zip(*events, strict=True), _KINDS, strict=True)
-        ]
-        block = pa.Table.from_arrays(columns, names=list(Event._fields))
+        if events:
+            self._insert_events("events", events, token)
+
+    def try_block(self, events: Sequence[Event]) -> None:
+        """Goes all the way of ``insert_block``, into a table that keeps nothing.
+
+        Raises:
+            StoreError: something in these events, or the store itself, does not let them in.
+        """
+        self.command("CREATE TABLE IF NOT EXISTS events_tried AS events ENGINE = Null")
+        if events:
+            self._insert_events("events_tried", events, "")
+
+    def _insert_events(self, table: str, events: Sequence[Event], token: str) -> None:
         try:
-            self._client().insert_arrow("events", block, settings=_block_settings(token))
-        except ClickHouseError as error:
-            raise StoreError(f"cannot store events: {error}") from error
+            columns = [
+                pa.array(values, type=kind)
+                for values, kind in zip(zip(*events, strict=True), _KINDS, strict=True)
+            ]
+            block = pa.Table.from_arrays(columns, names=list(Event._fields))
+            self._client().insert_arrow(table, block, settings=_block_settings(token))
+        except (ClickHouseError, *_NOT_CONVERTIBLE) as error:
+            raise StoreError(f"cannot store in {table}: {error}") from error
 
     def insert_rows(
         self, table: str, names: Sequence[str], rows: Iterable[Sequence[Any]], *, token: str = ""

@@ -40,6 +40,12 @@ def begin(engine: Engine, first: int, last: int) -> None:
         )
 
 
+def stored_position(connection: Connection) -> int:
+    """How far the journal is stored, as this transaction sees it."""
+    row = connection.execute(select(pipeline.c.stored_position).where(pipeline.c.id == 1))
+    return int(row.scalar_one())
+
+
 def finish(connection: Connection, last: int) -> None:
     """Moves the position, within the transaction that also moves everything counted."""
     connection.execute(

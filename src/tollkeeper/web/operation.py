@@ -39,7 +39,10 @@ class Status(BaseModel):
 
 
 class HeldOut(BaseModel):
-    """One thing that was not understood. ``content`` is text, or base64 when it is not UTF-8."""
+    """One thing that was not understood. ``content`` is text, or base64 when it is not UTF-8.
+
+    What is ``truncated`` was too large to keep whole and cannot be sent again.
+    """
 
     id: int
     application: str
@@ -50,6 +53,7 @@ class HeldOut(BaseModel):
     detail: str
     content: str
     content_encoding: str
+    truncated: bool
     first_seen_at: str
     last_seen_at: str
     seen_count: int
@@ -176,6 +180,7 @@ def _held(row: dict[str, Any]) -> HeldOut:
         detail=row["detail"],
         content=text,
         content_encoding=encoding,
+        truncated=row["size_bytes"] > len(content),
         first_seen_at=format_us(row["first_seen_us"]),
         last_seen_at=format_us(row["last_seen_us"]),
         seen_count=row["seen_count"],
