@@ -70,7 +70,7 @@ def load(
             for lines in _batches(_lines(stream), batch):
                 _send(server, headers, lines, results, refused)
                 _advance(shown, task, stream, results)
-    _report(results, refused, as_json=as_json)
+    _report(results, sorted(refused), as_json=as_json)
     if refused:
         raise typer.Exit(1)
 

@@ -17,6 +17,10 @@ _METRIC = re.compile(r"([a-z0-9_]+)(?:\(([^()]+)\))?", re.ASCII)
 _NOBODY = {"user": "(not known)", "customer": "(not known)", "credential": "(none)"}
 
 
+_TIME_CHARACTERS = {"day": 10, "week": 10, "month": 7}
+"""How much of an RFC 3339 text tells the start of a bucket; to the minute for shorter ones."""
+
+
 class Shape(NamedTuple):
     """How wide each part of an answer's row is: time, groups, and then metrics."""
 
@@ -81,7 +85,7 @@ def usage(
         names = [column["name"] for column in answer["columns"]]
         sheet.write(sys.stdout, [names, *(_named(row, shape) for row in answer["rows"])])
     else:
-        _print_table(answer, shape)
+        _print_table(answer, shape, interval)
 
 
 def read_metric(text: str) -> dict[str, str]:
@@ -109,7 +113,7 @@ def _print_json(answer: dict[str, Any]) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
 
 
-def _print_table(answer: dict[str, Any], shape: Shape) -> None:
+def _print_table(answer: dict[str, Any], shape: Shape, interval: str | None) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -127,7 +131,7 @@ def _print_table(answer: dict[str, Any], shape: Shape) -> None:
         table.add_column("", no_wrap=True)
     most = max(shares or [0.0], default=0.0)
     for place, row in enumerate(rows):
-        cells = [Text(name) for name in _labels(row, columns, shape)]
+        cells = [Text(name) for name in _labels(row, columns, shape, interval)]
         cells += [
             Text(number(value, column["unit"]))
             for value, column in zip(row[shape.lead :], metrics, strict=True)
@@ -143,8 +147,13 @@ def _print_table(answer: dict[str, Any], shape: Shape) -> None:
         out.print("No calls in this time.")
 
 
-def _labels(row: Sequence[Any], columns: Sequence[Any], shape: Shape) -> list[str]:
-    labels = [str(value) for value in row[: shape.times]]
+def _labels(
+    row: Sequence[Any], columns: Sequence[Any], shape: Shape, interval: str | None
+) -> list[str]:
+    labels = [
+        value[: _TIME_CHARACTERS.get(interval or "", 16)].replace("T", " ")
+        for value in row[: shape.times]
+    ]
     for value, column in zip(row[shape.times : shape.lead], columns[shape.times :], strict=False):
         if value is None:
             labels.append("other")

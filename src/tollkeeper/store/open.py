@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Engine, create_engine, event
 
-from tollkeeper.errors import InvalidSettings
+from tollkeeper.errors import InvalidSettings, StoreError
 from tollkeeper.store.events import EventStore
 
 
@@ -21,15 +21,14 @@ def open_events(uri: str, *, database: str = "tollkeeper") -> EventStore:
 
     Raises:
         InvalidSettings: for an address of another kind.
+        StoreError: the folder cannot be opened, as when another process owns it.
     """
     import clickhouse_connect
 
     parts = urlsplit(uri)
     if parts.scheme == "chdb":
         path = unquote(uri.removeprefix("chdb://"))
-        return EventStore(
-            lambda: clickhouse_connect.get_client(interface="chdb", path=path), database=database
-        )
+        return EventStore(lambda: _open_chdb(path), database=database)
     if parts.scheme in {"clickhouse", "clickhouses"}:
         options: dict[str, Any] = {
             "host": parts.hostname or "127.0.0.1",
@@ -45,6 +44,17 @@ def open_events(uri: str, *, database: str = "tollkeeper") -> EventStore:
         f"cannot open an event store at {parts.scheme}://…; chdb:// and clickhouse:// are known",
         field="events",
     )
+
+
+def _open_chdb(path: str) -> Any:
+    import clickhouse_connect
+    from clickhouse_connect.driver.exceptions import ProgrammingError
+
+    try:
+        return clickhouse_connect.get_client(interface="chdb", path=path)
+    except ProgrammingError as error:
+        # The engine says the reason on standard error only; nearly always it is its lock.
+        raise StoreError(f"cannot open {path}; does another server run on this folder?") from error
 
 
 def open_records(uri: str) -> Engine:
