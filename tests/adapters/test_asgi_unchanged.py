@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tollkeeper.capture.asgi import TollkeeperMiddleware
 from tollkeeper.capture.call import Call
+from tollkeeper.capture.options import Options
 from tollkeeper.capture.stats import Counts
 from tollkeeper.clock import SYSTEM_CLOCK
 
@@ -22,6 +23,8 @@ class Recorder:
     def __init__(self, *, body_limit_bytes: int = 0, asynchronous: bool = False) -> None:
         self.clock = SYSTEM_CLOCK
         self.counts = Counts()
+        # With a callable, so that the views which callables get are made.
+        self.options = Options(application_id="x", skip=lambda request, response: False)
         self.body_limit_bytes = body_limit_bytes
         self.asynchronous = asynchronous
         self.calls: list[Call] = []

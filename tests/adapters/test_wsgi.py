@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.capture.call import Call
+from tollkeeper.capture.options import Options
 from tollkeeper.capture.stats import Counts
 from tollkeeper.capture.wsgi import TollkeeperMiddleware
 from tollkeeper.clock import SYSTEM_CLOCK
@@ -29,6 +30,8 @@ class Recorder:
     def __init__(self, *, body_limit_bytes: int = 0) -> None:
         self.clock = SYSTEM_CLOCK
         self.counts = Counts()
+        # With a callable, so that the views which callables get are made.
+        self.options = Options(application_id="x", skip=lambda request, response: False)
         self.body_limit_bytes = body_limit_bytes
         self.calls: list[Call] = []
         self.on_finish: Any = lambda: None

@@ -52,17 +52,18 @@ class TollkeeperMiddleware:
         **settings: Any,
     ) -> None:
         self.app = app
-        self.agent = agent or Agent(read_options(options, **settings))
-        self._resolve = framework.django_resolver(app)
+        self.agent = agent or Agent(read_options(options, **settings), name="python-asgi")
+        self.asks_host = bool(self.agent.options.callables)
+        self.resolve = framework.django_resolver(app)
         framework.watch_quart()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application; unknown kinds of connection pass untouched, lifespan unchanged."""
         kind = scope["type"]
         if kind == "http":
-            exchange = _Exchange(self.agent, scope, receive, send, self._resolve)
+            exchange = _Exchange(self, scope, receive, send)
         elif kind == "websocket":
-            exchange = _Socket(self.agent, scope, receive, send, self._resolve)
+            exchange = _Socket(self, scope, receive, send)
         elif kind == "lifespan":
             await self.app(scope, receive, _LifespanSend(self.agent, send))
             return
@@ -110,10 +111,10 @@ class _Exchange:
         "_agent",
         "_disconnected",
         "_end_ns",
+        "_owner",
         "_receive",
         "_request_bytes",
         "_request_tee",
-        "_resolve",
         "_response_bytes",
         "_response_tee",
         "_scope",
@@ -126,18 +127,13 @@ class _Exchange:
     )
 
     def __init__(
-        self,
-        agent: Agent,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        resolve: Callable[[str], str | None] | None,
+        self, owner: TollkeeperMiddleware, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        self._agent = agent
+        self._owner = owner
+        self._agent = agent = owner.agent
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._resolve = resolve
         self._request_bytes = 0
         self._response_bytes = 0
         self._start: Message | None = None
@@ -256,7 +252,9 @@ class _Exchange:
             if self._response_tee is not None:
                 call.response_body = self._response_tee.body()
                 call.response_truncated = self._response_tee.truncated
-        call.response = ResponseView(call.status, call.response_headers, call.response_body)
+        if self._owner.asks_host:
+            call.request = RequestView(self._scope, call.path, call.query, call.request_headers)
+            call.response = ResponseView(call.status, call.response_headers, call.response_body)
         return call
 
     def _describe_request(self, call: Call) -> None:
@@ -266,7 +264,7 @@ class _Exchange:
         call.method = scope.get("method", "GET")
         call.scheme = scope.get("scheme", "http")
         raw_path = scope.get("raw_path")
-        call.path = path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
+        call.path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
         query = scope.get("query_string")
         if query:
             call.query = query.decode("latin-1")
@@ -280,9 +278,8 @@ class _Exchange:
         if client:
             call.peer_ip = client[0] or ""
         call.route = framework.of_scope(scope)
-        if call.route is None and self._resolve is not None:
-            call.route = self._resolve(path)
-        call.request = RequestView(scope, path, call.query, headers)
+        if call.route is None and self._owner.resolve is not None:
+            call.route = self._owner.resolve(call.path)
 
 
 class _Socket(_Exchange):
@@ -291,14 +288,9 @@ class _Socket(_Exchange):
     __slots__ = ("_accepted",)
 
     def __init__(
-        self,
-        agent: Agent,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        resolve: Callable[[str], str | None] | None,
+        self, owner: TollkeeperMiddleware, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        super().__init__(agent, scope, receive, send, resolve)
+        super().__init__(owner, scope, receive, send)
         self._accepted = False
 
     async def receive(self) -> Message:

@@ -43,7 +43,7 @@ def shared_agent() -> Agent:
     with _agent_lock:
         # Django builds the middleware once per handler; all of them speak through one agent.
         if _agent is None:
-            _agent = Agent(read_options(given))
+            _agent = Agent(read_options(given), name="python-django")
         return _agent
 
 

@@ -55,7 +55,7 @@ def capture_outgoing(
                 f"client: expected an httpx client or a requests session, got {type(client).__name__}",
                 field="client",
             )
-    shared = agent or Agent(read_options(options, **settings))
+    shared = agent or Agent(read_options(options, **settings), name="python-outgoing")
     undos: list[Undo] = []
     for name in names:
         library = importlib.import_module(LIBRARIES[name])

@@ -1,7 +1,7 @@
 """What the host's callables are given in ASGI and WSGI hosts: small views of a request and a response.
 
 `identify_user(request, response)` and its like read the same attributes whatever served the call.
-Views are made for every call but look nothing up before they are asked. In Django, and for outgoing
+Views look nothing up before they are asked. In Django, and for outgoing
 calls, callables get the framework's own objects instead.
 """
 

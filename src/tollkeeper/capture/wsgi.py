@@ -45,12 +45,13 @@ class TollkeeperMiddleware:
         **settings: Any,
     ) -> None:
         self.app = app
-        self.agent = agent or Agent(read_options(options, **settings))
-        self._resolve = framework.django_resolver(app)
+        self.agent = agent or Agent(read_options(options, **settings), name="python-wsgi")
+        self.asks_host = bool(self.agent.options.callables)
+        self.resolve = framework.django_resolver(app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Runs the application; what comes back counts the blocks that the server takes."""
-        exchange = _Exchange(self.agent, environ, start_response, self._resolve)
+        exchange = _Exchange(self, environ, start_response)
         try:
             result = self.app(environ, exchange.start_response)
         except BaseException:
@@ -72,9 +73,9 @@ class _Exchange:
         "_headers",
         "_input",
         "_method",
+        "_owner",
         "_path",
         "_request_tee",
-        "_resolve",
         "_response_bytes",
         "_response_tee",
         "_route",
@@ -86,16 +87,12 @@ class _Exchange:
     )
 
     def __init__(
-        self,
-        agent: Agent,
-        environ: Environ,
-        start_response: StartResponse,
-        resolve: Callable[[str], str | None] | None,
+        self, owner: TollkeeperMiddleware, environ: Environ, start_response: StartResponse
     ) -> None:
-        self._agent = agent
+        self._owner = owner
+        self._agent = agent = owner.agent
         self._environ = environ
         self._start_response = start_response
-        self._resolve = resolve
         self._write: Any = None
         self._status = ""
         self._headers: Iterable[tuple[str, str]] = ()
@@ -205,10 +202,11 @@ class _Exchange:
             call.request_body = self._request_tee.body()
             call.request_truncated = self._request_tee.truncated
         call.route = self._route or framework.of_environ(environ)
-        if call.route is None and self._resolve is not None:
-            call.route = self._resolve(call.path)
-        call.request = RequestView(environ, call.path, call.query, call.request_headers)
-        call.response = ResponseView(call.status, call.response_headers, call.response_body)
+        if call.route is None and self._owner.resolve is not None:
+            call.route = self._owner.resolve(call.path)
+        if self._owner.asks_host:
+            call.request = RequestView(environ, call.path, call.query, call.request_headers)
+            call.response = ResponseView(call.status, call.response_headers, call.response_body)
         return call
 
     def _describe_response(self, call: Call, *, raised: bool) -> None:
