@@ -16,14 +16,15 @@ import { createRoot } from "react-dom/client";
 import { ApiError } from "./api/client";
 import { client } from "./api/queries";
 import { router } from "./router";
+import { rememberPlace } from "./state/place";
 import { theme, variables } from "./theme";
 
 // A session that ended while the page was open leads to the sign-in, and back to the same view.
 client.getQueryCache().subscribe((event) => {
   const error = event.query.state.error;
   if (event.type !== "updated" || event.action.type !== "error" || window.location.pathname === "/login") return;
-  if (!(error instanceof ApiError) || error.status !== 401) return;
-  sessionStorage.setItem("tollkeeper.next", window.location.pathname + window.location.search);
+  if (!(error instanceof ApiError) || error.status !== 401 || event.query.queryKey[0] === "session") return;
+  rememberPlace();
   void router.navigate({ to: "/login" } as never);
 });
 

@@ -7,6 +7,7 @@ import { Empty } from "./components/bits";
 import { ConnectPage } from "./pages/connect/ConnectPage";
 import { LoginPage } from "./pages/LoginPage";
 import { RequestsPage } from "./pages/requests/RequestsPage";
+import { rememberPlace } from "./state/place";
 import { clean, parse, stringify, type View } from "./state/view";
 
 /** Nobody sees a page without a session; the way back is kept. */
@@ -19,7 +20,7 @@ async function needSession(): Promise<void> {
 }
 
 function toLogin() {
-  sessionStorage.setItem("tollkeeper.next", window.location.pathname + window.location.search);
+  rememberPlace();
   return redirect({ to: "/login" } as never);
 }
 

@@ -131,10 +131,10 @@ export const useEvents = (question: ListQuestion) =>
     getNextPageParam: (last) => last.next_cursor ?? undefined,
   });
 
-export const useEvent = (id: string | null) =>
+export const useEvent = (application: string | null, id: string) =>
   useQuery({
-    queryKey: ["event", id],
-    enabled: id !== null,
+    queryKey: ["event", application, id],
+    enabled: application !== null,
     staleTime: Infinity,
-    queryFn: ({ signal }) => get<ApiEvent>(`/api/events/${encodeURIComponent(id ?? "")}`, signal),
+    queryFn: ({ signal }) => get<ApiEvent>(`/api/events/${encodeURIComponent(id)}${params({ application })}`, signal),
   });

@@ -56,9 +56,9 @@ export function FilterBar({ leaves, onSet }: { leaves: Leaf[]; onSet: (leaves: L
           <div className={`tk-filter ${problem ? "tk-filter-wrong" : ""}`} onClick={(event) => event.target === event.currentTarget && input.current?.focus()}>
             <ListFilter size={15} aria-hidden="true" className="tk-filter-icon" />
             {leaves.map((leaf) => <Chip key={formatLeaf(leaf)} leaf={leaf} onEdit={() => edit(leaf)} onRemove={() => onSet(leaves.filter((l) => l !== leaf))} />)}
-            <Combobox.EventsTarget>
+            <Combobox.EventsTarget withExpandedAttribute>
               <input
-                ref={input} className="tk-filter-input" aria-label="Filter" spellCheck={false} autoComplete="off" value={text} role="combobox" aria-expanded={combobox.dropdownOpened} aria-autocomplete="list"
+                ref={input} className="tk-filter-input" aria-label="Filter" spellCheck={false} autoComplete="off" value={text} role="combobox" aria-autocomplete="list"
                 placeholder={leaves.length === 0 ? "Filter, e.g. status:>=500 route:/v1/pets* user:acme" : "and…"} aria-invalid={problem !== null}
                 onChange={(event) => {
                   setText(event.currentTarget.value);

@@ -41,7 +41,6 @@ export function Shell() {
   });
   usePaletteKey(openPalette);
   useToastForDropped();
-  useFocusOnArrival();
 
   return (
     <div className="tk-shell">
@@ -126,29 +125,25 @@ function useToastForDropped() {
   }, [pathname, searchStr, navigate]);
 }
 
-/** After a change of page the heading gets the focus, so that a screen reader starts there. */
-function useFocusOnArrival() {
-  const path = useLocation({ select: (location) => location.pathname });
-  const first = useRef(true);
-  useEffect(() => {
-    if (first.current) {
-      first.current = false;
-      return;
-    }
-    requestAnimationFrame(() => document.querySelector<HTMLElement>("main h1")?.focus());
-  }, [path]);
-}
+/** How many pages were shown since the document was loaded. */
+let arrivals = 0;
 
 /** The one heading of a page, its tab title, and the tools that belong beside it. */
 export function PageHead({ title, note, children }: { title: string; note?: React.ReactNode; children?: React.ReactNode }) {
   const { view } = useView();
+  const heading = useRef<HTMLHeadingElement>(null);
+  // After a change of page the heading gets the focus, so that a screen reader starts there.
+  useEffect(() => {
+    if (arrivals > 0) heading.current?.focus();
+    arrivals += 1;
+  }, []);
   useEffect(() => {
     document.title = `${title} · Tollkeeper`;
   }, [title, view]);
   return (
     <div className="tk-head">
       <div className="tk-head-words">
-        <h1 tabIndex={-1}>{title}</h1>
+        <h1 ref={heading} tabIndex={-1}>{title}</h1>
         {note}
       </div>
       <div className="tk-head-tools">{children}</div>

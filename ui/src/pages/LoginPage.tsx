@@ -1,13 +1,14 @@
 import { Button, PasswordInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { useRouter } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError, request } from "@/api/client";
 import { Mark } from "@/components/Mark";
+import { recallPlace } from "@/state/place";
 
 /** The admin link ends here: its token is in the fragment, which never leaves the browser, and is gone from the address at once. */
 export function LoginPage() {
-  const navigate = useNavigate();
+  const router = useRouter();
   const cache = useQueryClient();
   const [token, setToken] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
@@ -21,13 +22,13 @@ export function LoginPage() {
       try {
         await request("POST", "/api/session", { token: secret });
         await cache.resetQueries();
-        await navigate({ to: comeBack(), replace: true } as never);
+        router.history.replace(recallPlace());
       } catch (error) {
         setProblem(error instanceof ApiError && error.status < 500 ? "This token is not valid. The link in the server’s terminal has the right one." : "The server cannot be reached. Is it still running?");
         setBusy(false);
       }
     },
-    [navigate, cache],
+    [router, cache],
   );
 
   useEffect(() => {
@@ -58,11 +59,4 @@ export function LoginPage() {
       </div>
     </main>
   );
-}
-
-/** Where the person wanted to go, when that is a page of ours. */
-function comeBack(): string {
-  const wish = sessionStorage.getItem("tollkeeper.next") ?? "/";
-  sessionStorage.removeItem("tollkeeper.next");
-  return /^\/[a-z]/.test(wish) && !wish.startsWith("/login") ? wish : "/";
 }

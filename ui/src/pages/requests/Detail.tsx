@@ -14,6 +14,7 @@ import { asCurl, asPython } from "./replay";
 
 interface Props {
   id: string;
+  application: string | null;
   zone: string;
   leaves: Leaf[];
   onFilter: (leaves: Leaf[]) => void;
@@ -23,8 +24,8 @@ interface Props {
 const WIDTH = { least: 340, most: 900, first: 460 };
 
 /** One request in full, beside the list. Closing gives the focus back to its row. */
-export function Detail({ id, zone, leaves, onFilter, onClose }: Props) {
-  const { data: event, error, refetch } = useEvent(id);
+export function Detail({ id, application, zone, leaves, onFilter, onClose }: Props) {
+  const { data: event, error, refetch } = useEvent(application, id);
   const panel = useRef<HTMLElement>(null);
   const [width, setWidth] = useState(Number(recall("detail-width")) || WIDTH.first);
   const resize = (next: number) => {

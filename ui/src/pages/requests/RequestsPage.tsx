@@ -33,7 +33,7 @@ export function RequestsPage() {
   const events = useEvents({ application: id, range, leaves: filter.leaves });
   const stored = useMemo(() => events.data?.pages.flatMap((page) => page.events) ?? [], [events.data]);
   const rows = useRows(stored, isHeld, `${id} ${range.text} ${filter.text}`);
-  const { state, rate } = useLive(isLive && application ? liveAddress(id, filter.leaves) : null, rows.add);
+  const { state, rate, reason } = useLive(isLive && application ? liveAddress(id, filter.leaves) : null, rows.add);
 
   const select = useCallback((event: ApiEvent | null) => change({ sel: event?.id }), [change]);
   const toggleLive = () => change(range.endsNow ? { live: isLive ? "0" : undefined } : { live: undefined, range: undefined });
@@ -44,7 +44,7 @@ export function RequestsPage() {
   return (
     <div className={`tk-page tk-requests ${view.sel ? "tk-with-detail" : ""}`}>
       <PageHead title="Requests">
-        <LiveSwitch isLive={isLive} state={state} rate={rate} onToggle={toggleLive} />
+        <LiveSwitch isLive={isLive} state={state} rate={rate} reason={reason} onToggle={toggleLive} />
         <RangePicker />
       </PageHead>
       <FilterBar leaves={filter.leaves} onSet={filter.set} />
@@ -66,7 +66,7 @@ export function RequestsPage() {
             <button type="button" className="tk-refresh" onClick={() => void cache.invalidateQueries()}><RefreshCw size={13} aria-hidden="true" /> Refresh</button>
           )}
         </section>
-        {view.sel && <Detail id={view.sel} zone={zone} leaves={filter.leaves} onFilter={filter.set} onClose={() => select(null)} />}
+        {view.sel && <Detail id={view.sel} application={id} zone={zone} leaves={filter.leaves} onFilter={filter.set} onClose={() => select(null)} />}
       </div>
     </div>
   );
