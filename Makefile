@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 UI := $(shell find ui -path ui/node_modules -prune -o -type f -print 2>/dev/null)
 BENCHES ?= capture ingest query
 

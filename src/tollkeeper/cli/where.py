@@ -40,6 +40,7 @@ _SIGNS = (
 _TERMS = re.compile(r'(?:"(?:\\.|[^"\\])*"?|[^\s"])+')
 _TERM = re.compile(r"(-?)([A-Za-z_][\w.-]*?)(:|>=|<=|!=|=|>|<|~)(.*)", re.DOTALL)
 _PARTS = re.compile(r'(?:"(?:\\.|[^"\\])*"?|[^,"])+')
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"?')
 _HUNDRED = re.compile(r"([1-5])(?:xx|\*)", re.IGNORECASE)
 _STARRED = re.compile(r"\*?[^.^$+?()\[\]{}|\\*]+\*?")
 _AGO = re.compile(r"-?([0-9]+)([smhdwM])", re.ASCII)
@@ -98,7 +99,7 @@ def _negated(leaf: Leaf) -> Leaf:
 
 
 def _value(field: str, raw: str) -> Leaf:
-    if raw.startswith('"'):
+    if _QUOTED.fullmatch(raw):
         return _leaf(field, "eq", _unquote(raw))
     for sign, op in _SIGNS:
         if raw.startswith(sign):
