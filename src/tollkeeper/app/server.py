@@ -10,16 +10,19 @@ from pathlib import Path
 import structlog
 from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
 from tollkeeper.app.identities import Identities
 from tollkeeper.clock import SYSTEM_CLOCK, Clock
 from tollkeeper.config import ServerSettings
-from tollkeeper.errors import InvalidInput, StoreError
+from tollkeeper.errors import InvalidInput, TollkeeperError
 from tollkeeper.identity import access, applications
 from tollkeeper.identity.applications import Application, Retention
 from tollkeeper.identity.credential import load_pepper
 from tollkeeper.identity.mirror import Mirror
+from tollkeeper.identity.resolve import Resolver
+from tollkeeper.identity.timeline import Owner
 from tollkeeper.ingest import upkeep
 from tollkeeper.ingest.block import Attributes
 from tollkeeper.ingest.body import BodyLimits
@@ -32,6 +35,7 @@ from tollkeeper.ingest.seen import Seen
 from tollkeeper.ingest.telemetry import IngestMetrics
 from tollkeeper.journal.entry import Entry
 from tollkeeper.journal.journal import Journal, Limits
+from tollkeeper.model.event import Event
 from tollkeeper.query.answer import Asker
 from tollkeeper.query.answer import Limits as QueryLimits
 from tollkeeper.query.stream import LiveHub
@@ -100,7 +104,8 @@ class App:
             limits=Limits(settings.backlog_bytes, settings.min_free_bytes, settings.segment_bytes),
             fault=fault,
         )
-        self.mirror = Mirror(self.records, self.store, clock=clock)
+        self._resolver = Resolver(self.records)
+        self.mirror = Mirror(self.records, self.store, clock=clock, changed=self._resolver.forget)
         self.asker = Asker(
             self.store,
             clock=clock,
@@ -108,7 +113,7 @@ class App:
             as_of_us=self._as_of_us,
             limits=QueryLimits(settings.query_seconds, settings.query_memory_bytes),
         )
-        self.hub = LiveHub(self.asker)
+        self.hub = LiveHub(self.asker, owners=self._owner)
         self.pipeline = Pipeline(
             journal=self.journal,
             store=self.store,
@@ -228,6 +233,16 @@ class App:
             raise InvalidInput("there is no such application", field="application")
         return wanted
 
+    def _owner(self, event: Event) -> Owner:
+        """Who a passing event belongs to, as known now."""
+        return self._resolver.owner(
+            event.application,
+            credential=event.credential,
+            user=event.captured_user,
+            customer=event.captured_customer,
+            at_us=event.time,
+        )
+
     def _as_of_us(self) -> int:
         """Up to when everything received is in the store."""
         return self.pipeline.as_of_us(self._clock.now_us())
@@ -275,5 +290,5 @@ class App:
                 answer = self.operation.recount()
                 if not answer["equal"]:
                     log.error("recount_differs", differences=answer["differences"][:20])
-            except StoreError as error:
+            except (TollkeeperError, SQLAlchemyError) as error:
                 log.error("upkeep_failed", error=str(error))
