@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollkeeper.capture.asgi import TollkeeperMiddleware
@@ -153,22 +154,23 @@ INCOMING = st.lists(
 )
 
 
-@given(
-    script=st.lists(STEPS, max_size=8),
-    incoming=INCOMING,
-    gone_after=st.none() | st.integers(0, 3),
-    limit=st.sampled_from([0, 4]),
-    asynchronous=st.booleans(),
-    method=st.sampled_from(["GET", "HEAD", "POST"]),
-)
-def test_any_conversation_is_the_same_with_and_without_capture(
-    script, incoming, gone_after, limit, asynchronous, method
-):
+CONVERSATIONS = {
+    "script": st.lists(STEPS, max_size=8),
+    "incoming": INCOMING,
+    "gone_after": st.none() | st.integers(0, 3),
+    "limit": st.sampled_from([0, 4]),
+    "asynchronous": st.booleans(),
+    "method": st.sampled_from(["GET", "HEAD", "POST"]),
+}
+
+
+def compare(middleware: Any, script, incoming, gone_after, limit, asynchronous, method) -> None:
+    """Fails when the conversation differs from the one without the middleware."""
     agent = Recorder(body_limit_bytes=limit, asynchronous=asynchronous)
-    bare, watched = Server(incoming, gone_after=gone_after), Server(incoming, gone_after=gone_after)
+    bare, watched = (Server(incoming, gone_after=gone_after) for _ in range(2))
     bare_scope, scope = scope_of(method=method), scope_of(method=method)
     bare_error = drive(scripted(script), bare_scope, bare)
-    error = drive(TollkeeperMiddleware(scripted(script), agent=agent), scope, watched)
+    error = drive(middleware(scripted(script), agent=agent), scope, watched)
     assert watched.seen == bare.seen
     assert (type(error), str(error)) == (type(bare_error), str(bare_error))
     assert scope == bare_scope
@@ -182,6 +184,69 @@ def test_any_conversation_is_the_same_with_and_without_capture(
     if limit and call.response_body is not None:
         assert sent.startswith(call.response_body)
         assert len(call.response_body) <= limit
+
+
+@given(**CONVERSATIONS)
+def test_any_conversation_is_the_same_with_and_without_capture(**conversation):
+    compare(TollkeeperMiddleware, **conversation)
+
+
+class Faulty(TollkeeperMiddleware):
+    """Ours with a fault between it and the application, for the comparison to find."""
+
+    def __init__(self, app: Any, agent: Any) -> None:
+        async def faulty(scope: Any, receive: Any, send: Any) -> None:
+            await self.misbehave(app, scope, receive, send)
+
+        super().__init__(faulty, agent=agent)
+
+
+class ReadsAhead(Faulty):
+    async def misbehave(self, app, scope, receive, send):
+        waiting = [await receive()]
+
+        async def next_message():
+            return waiting.pop() if waiting else await receive()
+
+        await app(scope, next_message, send)
+
+
+class HoldsBack(Faulty):
+    async def misbehave(self, app, scope, receive, send):
+        held = []
+
+        async def hold(message):
+            held.append(message)
+
+        await app(scope, receive, hold)
+        for message in held:
+            await send(message)
+
+
+class Swallows(Faulty):
+    async def misbehave(self, app, scope, receive, send):
+        with contextlib.suppress(Exception):
+            await app(scope, receive, send)
+
+
+class DropsUnknown(Faulty):
+    async def misbehave(self, app, scope, receive, send):
+        async def known(message):
+            if message["type"] != "http.response.debug":
+                await send(message)
+
+        await app(scope, receive, known)
+
+
+@pytest.mark.parametrize("fault", [ReadsAhead, HoldsBack, Swallows, DropsUnknown])
+def test_the_comparison_finds_a_planted_fault(fault):
+    @settings(database=None, report_multiple_bugs=False, max_examples=500)
+    @given(**CONVERSATIONS)
+    def check(**conversation):
+        compare(fault, **conversation)
+
+    with pytest.raises(AssertionError):
+        check()
 
 
 @pytest.mark.parametrize("started", [False, True])

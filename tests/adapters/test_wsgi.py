@@ -14,7 +14,7 @@ import bottle
 import flask
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tollkeeper.capture.call import Call
@@ -129,18 +129,20 @@ def scripted(actions: list[Any], blocks: list[bytes], *, fails: bool, kind: str)
     return app
 
 
-@given(
-    actions=ACTIONS,
-    blocks=st.lists(st.binary(max_size=5), max_size=4),
-    fails=st.booleans(),
-    kind=st.sampled_from(["list", "result"]),
-    taken=st.none() | st.integers(0, 3),
-    body=st.binary(max_size=6),
-    method=st.sampled_from(["GET", "HEAD", "POST"]),
-)
-def test_any_call_is_the_same_with_and_without_capture(
-    actions, blocks, fails, kind, taken, body, method
-):
+CALLS = {
+    "actions": ACTIONS,
+    "blocks": st.lists(st.binary(max_size=5), max_size=4),
+    "fails": st.booleans(),
+    "kind": st.sampled_from(["list", "result"]),
+    "taken": st.none() | st.integers(0, 3),
+    "body": st.binary(max_size=6),
+    "method": st.sampled_from(["GET", "HEAD", "POST"]),
+}
+
+
+def compare(middleware: Any, actions, blocks, fails, kind, taken, body, method) -> None:
+    """Fails when the call differs from the one without the middleware."""
+
     def environ() -> dict[str, Any]:
         return environ_of(
             REQUEST_METHOD=method, CONTENT_LENGTH=str(len(body)), **{"wsgi.input": io.BytesIO(body)}
@@ -149,15 +151,53 @@ def test_any_call_is_the_same_with_and_without_capture(
     agent = Recorder(body_limit_bytes=4)
     app = scripted(actions, blocks, fails=fails, kind=kind)
     bare = serve(app, environ(), blocks=taken)
-    watched = serve(TollkeeperMiddleware(app, agent=agent), environ(), blocks=taken)
+    watched = serve(middleware(app, agent=agent), environ(), blocks=taken)
     assert watched == bare
     assert agent.counts.errors == {}
     (call,) = agent.calls
     sent = sum(len(entry[1]) for entry in bare if entry[0] in ("write", "block"))
     assert call.response_bytes == (0 if method == "HEAD" else sent)
-    assert call.request_bytes == min(
-        2 * len([a for a in _until_raise(actions) if a == "read"]), len(body)
-    )
+    reads = len([action for action in _until_raise(actions) if action == "read"])
+    assert call.request_bytes == min(2 * reads, len(body))
+
+
+@given(**CALLS)
+def test_any_call_is_the_same_with_and_without_capture(**call):
+    compare(TollkeeperMiddleware, **call)
+
+
+class ListsAll(TollkeeperMiddleware):
+    """Asks for all blocks before the server asks for the first."""
+
+    def __call__(self, environ, start_response):
+        return list(super().__call__(environ, start_response))
+
+
+class ForgetsClose(TollkeeperMiddleware):
+    """Does not let the server close the result."""
+
+    def __call__(self, environ, start_response):
+        return iter(super().__call__(environ, start_response))
+
+
+class LosesExcInfo(TollkeeperMiddleware):
+    """Starts the response anew without saying why."""
+
+    def __call__(self, environ, start_response):
+        return super().__call__(
+            environ, lambda status, headers, exc_info=None: start_response(status, headers)
+        )
+
+
+@pytest.mark.parametrize("fault", [ListsAll, ForgetsClose, LosesExcInfo])
+def test_the_comparison_finds_a_planted_fault(fault):
+    @settings(database=None, report_multiple_bugs=False, max_examples=500)
+    @given(**CALLS)
+    def check(**call):
+        compare(fault, **call)
+
+    with pytest.raises((AssertionError, ValueError)):
+        check()
 
 
 def _until_raise(actions: list[Any]) -> list[Any]:
