@@ -23,7 +23,7 @@ def check_config(
     import msgspec
 
     from tollkeeper.capture.options import Options
-    from tollkeeper.cli.settings import server_settings
+    from tollkeeper.app.settings import server_settings
 
     settings = server_settings(os.environ, {})
     found = {

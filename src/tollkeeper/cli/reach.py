@@ -128,7 +128,7 @@ def reach(
         )
     else:
         from tollkeeper.cli.inside import opened
-        from tollkeeper.cli.settings import server_settings
+        from tollkeeper.app.settings import server_settings
 
         settings = server_settings(os.environ, {"data": str(place.folder)})
         with opened(settings) as (client, admin_token):

@@ -17,7 +17,7 @@ def serve(
     from tollkeeper.app.listen import listen
     from tollkeeper.app.log import configure
     from tollkeeper.app.server import App
-    from tollkeeper.cli.settings import server_settings
+    from tollkeeper.app.settings import server_settings
     from tollkeeper.cli.welcome import welcome
     from tollkeeper.errors import TollkeeperError
 

@@ -1,4 +1,4 @@
-"""The server's settings as a command sees them: environment, then arguments."""
+"""The settings of a server to be: environment, then arguments."""
 
 from collections.abc import Mapping
 from typing import Any
