@@ -14,11 +14,13 @@ from litestar import post as litestar_post
 from litestar.params import FromPath, RawBody
 from quart import Blueprint, Quart
 from quart import request as quart_request
+from quart import websocket as quart_websocket
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from websockets.sync.client import connect
 
 from tollkeeper.capture.asgi import TollkeeperMiddleware
 
@@ -272,3 +274,23 @@ def test_callables_see_what_the_framework_left_in_the_scope(capture, serve_asgi,
     event = capture.event()
     assert (event["user_id"], event["company_id"]) == ("ann/red/200/3", "acme")
     assert event["metadata"]["plan"] == "gold"
+
+
+def test_a_litestar_root_path_is_part_of_the_route(capture, serve_asgi):
+    app = litestar_app(capture.agent)
+    assert httpx.get(f"http://{serve_asgi(app, root_path='/gw')}/pets/17").status_code == 200
+    assert capture.event()["request"]["route"] == "/gw/pets/{pet_id}"
+
+
+def test_a_websocket_of_quart_has_its_route(capture, serve_asgi):
+    app = Quart("chat")
+
+    @app.websocket("/rooms/<int:room>")
+    async def room(room: int) -> None:
+        await quart_websocket.send(str(room))
+
+    app.asgi_app = TollkeeperMiddleware(app.asgi_app, agent=capture.agent)  # type: ignore[method-assign]
+    with connect(f"ws://{serve_asgi(app)}/rooms/3") as client:
+        assert client.recv() == "3"
+    event = capture.event()
+    assert (event["request"]["route"], event["outcome"]) == ("/rooms/{room}", "websocket")

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tollkeeper.capture import exchange
 from tollkeeper.capture.asgi import TollkeeperMiddleware
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.options import Options
@@ -614,3 +615,87 @@ def test_an_event_is_not_lost_when_the_host_is_cancelled_in_its_own_callable():
 
     asyncio.run(main())
     assert len(agent.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("scope", "host", "path", "peer"),
+    [
+        ({"headers": [], "server": ("10.0.0.1", 8000)}, "10.0.0.1:8000", "/pets/17", "10.0.0.9"),
+        (
+            {"headers": [], "server": ("/run/app.sock", None), "client": None},
+            "/run/app.sock",
+            "/pets/17",
+            "",
+        ),
+        ({"headers": [], "server": None}, "", "/pets/17", "10.0.0.9"),
+        ({"raw_path": None, "path": "/caf\xe9 1"}, "api.test:81", "/caf%C3%A9%201", "10.0.0.9"),
+    ],
+)
+def test_what_a_server_leaves_out_is_made_up_for(scope, host, path, peer):
+    agent = Recorder()
+    script = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
+    drive(TollkeeperMiddleware(scripted(script), agent=agent), scope_of(**scope), Server([]))
+    (call,) = agent.calls
+    assert (call.host, call.path, call.peer_ip) == (host, path, peer)
+
+
+def test_header_names_are_remembered_in_bounds():
+    script = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
+    for number in range(3 * exchange.MEMO_NAMES_COUNT):
+        drive_at_once(
+            scripted(script), [(b"x-%d" % number, b""), (b"y" * 100 + b"%d" % number, b"")]
+        )
+    assert len(exchange._names) <= exchange.MEMO_NAMES_COUNT
+    assert max(len(name) for name in exchange._names) <= exchange.LONGEST_MEMO_NAME_BYTES
+
+
+def drive_at_once(app: Any, headers: list[tuple[bytes, bytes]]) -> None:
+    """Runs a connection that never waits, without an event loop."""
+    server = Server([])
+    running = TollkeeperMiddleware(app, agent=Recorder())(
+        scope_of(headers=headers), server.receive, server.send
+    )
+    with pytest.raises(StopIteration):
+        running.send(None)
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_an_event_loop_that_is_not_asyncio_is_served_too(kind):
+    async def app(scope, receive, send):
+        await receive()
+        if scope["type"] == "lifespan":
+            await send({"type": "lifespan.shutdown.complete"})
+        elif scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200})
+            await send({"type": "http.response.body"})
+
+    class Flushing(Recorder):
+        flushed = 0
+
+        def flush(self) -> bool:
+            self.flushed += 1
+            return True
+
+    agent, server = Flushing(), Server([])
+    middleware = TollkeeperMiddleware(app, agent=agent)
+    for scope in (scope_of(kind), {"type": "lifespan"}):
+        with pytest.raises(StopIteration):
+            middleware(scope, server.receive, server.send).send(None)
+    assert (len(agent.calls), agent.flushed) == (1, 1)
+
+
+def test_a_connection_that_is_thrown_away_is_an_event_and_closes_cleanly():
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        await asyncio.Future()
+
+    agent, server = Recorder(asynchronous=True), Server([])
+    loop = asyncio.new_event_loop()
+    running = TollkeeperMiddleware(app, agent=agent)(scope_of(), server.receive, server.send)
+    task = loop.create_task(running)
+    loop.run_until_complete(asyncio.sleep(0, None))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    loop.close()
+    assert (agent.calls[0].status, agent.calls[0].outcome) == (200, "disconnect")

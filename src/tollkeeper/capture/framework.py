@@ -73,7 +73,12 @@ def _prefix(scope: Mapping[str, Any], root_path: str) -> str:
 
 
 def _outer_prefix(scope: Mapping[str, Any], root_path: str) -> str:
-    return root_path if root_path and scope["path"].startswith(root_path) else ""
+    if not root_path:
+        return ""
+    # Litestar shortens the path in the scope; what was asked for stays in the raw one.
+    raw_path = scope.get("raw_path")
+    asked = raw_path.decode("latin-1") if raw_path else scope["path"]
+    return root_path if asked.startswith(root_path) else ""
 
 
 def _mounts(matched: str, parameters: Mapping[str, Any]) -> str:
