@@ -12,9 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tollkeeper.testing.server import ServerProcess
+
+# A page asks several questions at once; on a busy machine the first answers take their time.
+expect.set_options(timeout=20_000)
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -120,7 +123,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Any]]:
         context = browser.new_context(
             timezone_id="Europe/Berlin", locale="en-US", reduced_motion="reduce", **options
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         found = Visit(context.new_page(), server)
         visits.append(found)
         found.log_in()

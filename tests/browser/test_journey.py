@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,3 +234,43 @@ def test_without_a_session_a_link_asks_to_sign_in_and_comes_back(
         expect(page.get_by_role("heading", name="Calls by customer")).to_be_visible()
         # The browser itself reports each 401 to the console; that is not a fault of the page.
         visitor.faults[:] = [fault for fault in visitor.faults if "401" not in fault]
+
+
+def test_csv_holds_the_table_on_the_screen(server: ServerProcess, visit: Callable[..., Any]) -> None:
+    with visit(server) as visitor:
+        page = visitor.open("/explore?range=7d&m=count,p95(duration_ms)&by=request.route&view=table")
+        rows = page.get_by_role("region", name="Numbers").locator("tbody tr")
+        expect(rows.first).to_be_visible()
+        names = [row.get_by_role("rowheader").inner_text() for row in rows.all()]
+        with page.expect_download() as download:
+            page.get_by_role("button", name="CSV").click()
+        assert re.fullmatch(r"explore_\d{4}-\d\d-\d\d_\d{4}-\d\d-\d\d_Europe-Berlin\.csv", download.value.suggested_filename)
+        lines = download.value.path().read_text().splitlines()
+        assert lines[0] == "route,count,p95(duration_ms)"
+        assert [line.split(",")[0] for line in lines[1:]] == names
+
+
+def test_silence_for_a_minute_brings_a_diagnosis(
+    builder: Any, tmp_path: Path, visit: Callable[..., Any]
+) -> None:
+    with ServerProcess(tmp_path / "silent") as silent, visit(silent) as visitor:
+        visitor.page.clock.install()
+        page = visitor.open("/connect")
+        expect(page.get_by_text("Waiting for the first event")).to_be_visible()
+        expect(page.get_by_role("region", name="Diagnosis")).to_have_count(0)
+        page.clock.fast_forward(61_000)
+        diagnosis = page.get_by_role("region", name="Diagnosis")
+        expect(diagnosis).to_contain_text("The collector is accepting events")
+        expect(diagnosis).to_contain_text("Is the id complete?")
+
+
+def test_the_numbers_lead_to_the_requests_behind_them(
+    server: ServerProcess, visit: Callable[..., Any]
+) -> None:
+    with visit(server) as visitor:
+        page = visitor.open("/explore?range=7d&m=count&by=customer&view=table")
+        page.get_by_role("link", name="Requests of Globex").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Requests")
+        expect(page).to_have_url(re.compile(r"range=7d"))
+        expect(page.get_by_role("button", name="Edit filter: customer is Globex")).to_be_visible()
+        expect(page.get_by_role("table").locator("tbody tr[data-row]").first).to_contain_text("Globex")

@@ -28,6 +28,24 @@ export interface ChartData {
 export const COLORS = Array.from({ length: 10 }, (_, index) => `--tk-s${index}`);
 export const OTHER_COLOR = "--tk-other";
 
+/** Shades of a status class: what goes wrong is red wherever it is shown. */
+const STATUS_COLORS: Record<string, string[]> = {
+  "2": ["--tk-c2", "--tk-c2b", "--tk-c2c"], "3": ["--tk-c3", "--tk-c3b"],
+  "4": ["--tk-c4", "--tk-c4b", "--tk-c4c", "--tk-c4d"], "5": ["--tk-c5", "--tk-c5b", "--tk-c5c"],
+};
+
+/** One colour for each status, in the family of its class. */
+export function statusColors(statuses: number[]): string[] {
+  const used = new Map<string, number>();
+  return statuses.map((status) => {
+    const kind = String(Math.floor(status / 100));
+    const shades = STATUS_COLORS[kind] ?? ["--tk-c0"];
+    const count = used.get(kind) ?? 0;
+    used.set(kind, count + 1);
+    return shades[count % shades.length] ?? OTHER_COLOR;
+  });
+}
+
 /** Running sums from the bottom series up; the top one is the total. */
 export function stacked(series: Series[]): number[][] {
   const sums: number[][] = [];

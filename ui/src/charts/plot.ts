@@ -44,7 +44,7 @@ export function aligned(data: ChartData): uPlot.AlignedData {
 function seriesOf(data: ChartData): uPlot.Series[] {
   if (data.kind === "stack") {
     const radius = data.series.length === 1 ? 0.12 : 0;
-    const bars = uPlot.paths.bars?.({ size: [data.starts.length > 90 ? 0.92 : 0.78, 56], align: 1, radius });
+    const bars = uPlot.paths.bars?.({ size: [data.starts.length > 90 ? 0.92 : 0.78, 84], align: 1, radius });
     return [...data.series].reverse().map((series) => ({
       label: series.label, fill: css(series.color), stroke: css(series.color), width: 0, points: { show: false }, ...(bars ? { paths: bars } : {}),
     }));

@@ -10,7 +10,7 @@ import { formatLeaf } from "@/state/filter";
 import { compact } from "@/state/format";
 import { fieldWord } from "@/state/metric";
 import { PRESETS } from "@/state/range";
-import { keysOf, useView, type View } from "@/state/view";
+import { useView, type View } from "@/state/view";
 import { useApplication } from "./ApplicationSwitch";
 import { keep, useGo } from "./Shell";
 import { useThemeCycle } from "./ThemeSwitch";
@@ -62,7 +62,7 @@ function usePages(onShortcuts: () => void): SpotlightActionGroupData[] {
   const cycleTheme = useThemeCycle();
   const toggleZone = useZoneToggle();
   const { change } = useView();
-  const hasRange = keysOf(window.location.pathname).includes("range");
+  const hasRange = window.location.pathname !== "/connect";
   const ask = (patch: Partial<View>) => void navigate({ to: "/explore", search: (old: Record<string, unknown>) => ({ ...keep(old), ...patch }) } as never);
   const times: SpotlightActionData[] = PRESETS.map((p) => ({ id: `range-${p.text}`, label: p.label, leftSection: icon(Clock), onClick: () => change({ range: p.text }) }));
   return [

@@ -24,7 +24,8 @@ export interface View {
 export const COMMON = ["app", "range", "tz", "f"] as const;
 
 const KEYS: Record<string, readonly (keyof View)[]> = {
-  "/connect": ["app", "tz"],
+  // Connect shows no data, but range and filter stay in its URL, so that they are still there on the way back.
+  "/connect": COMMON,
   "/requests": [...COMMON, "live", "sel"],
   "/explore": [...COMMON, "m", "by", "every", "view"],
 };
@@ -38,7 +39,7 @@ const RULES: Partial<Record<keyof View, (text: string) => boolean>> = {
   view: (text) => ["line", "bars", "table"].includes(text),
 };
 
-export const keysOf = (path: string): readonly (keyof View)[] => KEYS[path] ?? [];
+const keysOf = (path: string): readonly (keyof View)[] => KEYS[path] ?? [];
 
 /** The parameters that this page understands. */
 export function clean(path: string, raw: Record<string, unknown>): View {

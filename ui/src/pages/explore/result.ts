@@ -1,7 +1,7 @@
 /** The two answers behind a view (totals by group, and the same over time) as one thing to draw. */
 import type { Answer } from "@/api/queries";
 import type { Column, Leaf, Metric, Scalar } from "@/api/types";
-import { COLORS, OTHER_COLOR, type ChartData } from "@/charts/model";
+import { COLORS, OTHER_COLOR, statusColors, type ChartData } from "@/charts/model";
 import { add, buckets } from "@/state/calendar";
 import { groupWord, isSummable, metricWord } from "@/state/metric";
 
@@ -42,8 +42,10 @@ export function resultOf(answer: Answer, fields: string[], metrics: Metric[]): R
   });
   // Other is always last, however large it is: it is not one of the things compared.
   groups.sort((a, b) => Number(a.isOther) - Number(b.isOther));
+  const isStatus = fields.length === 1 && fields[0] === "response.status";
+  const colors = isStatus ? statusColors(groups.map((group) => Number(group.values[0] ?? 0))) : COLORS;
   groups.forEach((group, rank) => {
-    if (!group.isOther) group.color = COLORS[rank % COLORS.length] ?? OTHER_COLOR;
+    if (!group.isOther) group.color = colors[rank % colors.length] ?? OTHER_COLOR;
   });
   return {
     groups,

@@ -5,7 +5,7 @@ import { TimeChart } from "@/charts/TimeChart";
 import type { ChartData } from "@/charts/model";
 import { Skeleton } from "@/components/bits";
 import { add, buckets } from "@/state/calendar";
-import { compact, exact, percent } from "@/state/format";
+import { exact, measured, percent } from "@/state/format";
 import { autoInterval, type Range } from "@/state/range";
 
 const CLASSES = [
@@ -33,7 +33,7 @@ export function Histogram({ application, range, zone, leaves, onZoom }: Props) {
   return (
     <div className="tk-card tk-histogram">
       <TimeChart label="Requests over time" data={found.data} height={124} onZoom={onZoom}>
-        <span className="tk-histogram-total"><b className="tk-num" title={exact(found.total)}>{compact(found.total)}</b> requests</span>
+        <span className="tk-histogram-total"><b className="tk-num" title={exact(found.total)}>{measured(found.total, null)}</b> requests</span>
         {found.classes.map((c) => (
           <span key={c.key} className="tk-histogram-class">
             <span className="tk-swatch" style={{ background: `var(${c.color})` }} /> {c.label} <span className="tk-num tk-dim">{percent(c.count / Math.max(found.total, 1))}</span>

@@ -89,7 +89,7 @@ export function RequestTable(props: Props) {
             {first && first.start > 0 && <tr aria-hidden="true" className="tk-gap"><td colSpan={columns.length} style={{ height: first.start }} /></tr>}
             {items.map((item) => {
               const row = rows[item.index];
-              return row ? <Row key={row.id} row={row} index={item.index} slowest={slowest} columns={columns} isTiny={width > 0 && width <= 430} {...props} /> : null;
+              return row ? <Row key={row.id} row={row} index={item.index} slowest={slowest} columns={columns} size={width === 0 || width > 860 ? "wide" : width > 430 ? "narrow" : "tiny"} {...props} /> : null;
             })}
             {last && <tr aria-hidden="true" className="tk-gap"><td colSpan={columns.length} style={{ height: virtual.getTotalSize() - last.end }} /></tr>}
           </tbody>
@@ -99,7 +99,7 @@ export function RequestTable(props: Props) {
   );
 }
 
-type RowProps = Props & { row: ApiEvent; index: number; slowest: number; columns: ColumnKey[]; isTiny: boolean };
+type RowProps = Props & { row: ApiEvent; index: number; slowest: number; columns: ColumnKey[]; size: "wide" | "narrow" | "tiny" };
 
 function Row({ row, index, columns, selected, onSelect, ...rest }: RowProps) {
   const isChosen = row.id === selected;
@@ -115,10 +115,10 @@ function Row({ row, index, columns, selected, onSelect, ...rest }: RowProps) {
   );
 }
 
-function Cell({ column, row, slowest, zone, isWholeDay, isTiny }: { column: ColumnKey; row: ApiEvent } & Pick<RowProps, "slowest" | "zone" | "isWholeDay" | "isTiny">) {
+function Cell({ column, row, slowest, zone, isWholeDay, size }: { column: ColumnKey; row: ApiEvent } & Pick<RowProps, "slowest" | "zone" | "isWholeDay" | "size">) {
   const isAction = row.kind === "action";
   switch (column) {
-    case "time": return <TimeCell row={row} zone={zone} isWholeDay={isWholeDay} isTiny={isTiny} />;
+    case "time": return <TimeCell row={row} zone={zone} isWholeDay={isWholeDay} size={size} />;
     case "method": return <td><span className={`tk-method tk-method-${row.request.method}`}>{isAction ? "action" : row.request.method}</span></td>;
     case "route": return <td className="tk-ellipsis tk-cell-route" title={row.request.uri}>{isAction ? row.action : row.request.route || row.request.path}</td>;
     case "status": return <td>{isAction ? <Nothing /> : <StatusBadge status={row.response.status} />}</td>;
@@ -134,12 +134,15 @@ function Cell({ column, row, slowest, zone, isWholeDay, isTiny }: { column: Colu
 
 const Nothing = () => <span className="tk-dim">–</span>;
 
-function TimeCell({ row, zone, isWholeDay, isTiny }: { row: ApiEvent; zone: string; isWholeDay: boolean; isTiny: boolean }) {
+function TimeCell({ row, zone, isWholeDay, size }: { row: ApiEvent } & Pick<RowProps, "zone" | "isWholeDay" | "size">) {
   const at = Date.parse(row.time);
+  // The day goes before the milliseconds where there is no room for both, and both go on a phone.
+  const hasDay = !isWholeDay && size !== "tiny";
+  const hasMs = size === "wide" || (size === "narrow" && !hasDay);
   return (
     <td className="tk-num tk-cell-time" title={`${full(at, zone)} ${zoneShort(zone, at)}\n${full(at, "UTC")} UTC`}>
       <Link to="." search={((old: Record<string, unknown>) => ({ ...old, sel: row.id })) as never} resetScroll={false} className="tk-row-link">
-        {isWholeDay || isTiny ? "" : <span className="tk-dim">{day(at, zone)} </span>}{isTiny ? clock(at, zone) : clockMs(at, zone)}
+        {hasDay && <span className="tk-dim">{day(at, zone)} </span>}{hasMs ? clockMs(at, zone) : clock(at, zone)}
       </Link>
     </td>
   );
