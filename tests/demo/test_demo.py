@@ -1,0 +1,90 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tollkeeper.demo.cast import OPAQUE_USER, partners
+
+
+def demo(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = ("-m", "tollkeeper.demo", "--data", str(folder), "--port", "0", "--days", "1")
+    return subprocess.run(
+        [sys.executable, *command, *arguments],
+        env={**os.environ, **environment}, capture_output=True, text=True, timeout=110,
+    )  # fmt: skip
+
+
+def rows(output: str) -> dict[str, tuple[int, int]]:
+    """Counted and made by user, of the last table."""
+    table = output[output.rindex(" user ") :]
+    found = re.findall(r"^ (\S+) .*?  ([\d,]+)  +([\d,]+)  +[\d,]+ ", table, re.MULTILINE)
+    return {user: (int(c.replace(",", "")), int(m.replace(",", ""))) for user, c, m in found}
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A demo of eight seconds that ended well: its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = demo(folder, "--seconds", "8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+def test_every_call_is_counted_with_its_owner(played: tuple[Path, str]) -> None:
+    found = rows(played[1])
+    total = found.pop("total")
+    assert all(counted == made for counted, made in found.values())
+    assert total == (sum(c for c, _ in found.values()), sum(m for _, m in found.values()))
+    assert total[0] > 100
+    assert {"513", "1234", "2560", OPAQUE_USER} <= set(found)
+    assert len(partners()) >= 39
+
+
+def test_the_dashboard_is_announced_and_the_history_is_there_first(
+    played: tuple[Path, str],
+) -> None:
+    output = played[1]
+    assert re.search(r"[\d,]{4,} sample events sent and stored", output)
+    assert output.index("sample events") < output.index("/login#token=")
+    assert "The alias table learns" in output
+
+
+def test_a_second_demo_goes_on_in_the_same_folder_and_a_miscount_fails_it(
+    played: tuple[Path, str],
+) -> None:
+    done = demo(played[0], "--seconds", "3", DEMO_MISCOUNT="1")
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"the server counted (\d+) calls, \d+ were made", done.stdout)
+    total = rows(done.stdout)["total"]
+    assert total[1] == total[0] + 1
+    # What is sample stays marked as sample, and is stored once.
+    usage = subprocess.run(
+        [sys.executable, "-m", "tollkeeper", "usage", "--by", "source", "--json",
+         "--data", str(played[0] / "data"), "--since", "3d"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    counts = dict(json.loads(usage.stdout)["rows"])
+    assert set(counts) == {"sample", "native"}
+    assert counts["native"] == sum(rows(text)["total"][0] for text in (played[1], done.stdout))
+
+
+def test_ctrl_c_ends_the_demo_cleanly(tmp_path: Path) -> None:
+    command = ("-m", "tollkeeper.demo", "--data", str(tmp_path), "--port", "0", "--days", "0")
+    process = subprocess.Popen(
+        [sys.executable, "-u", *command], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    with process.stdout as out:
+        for line in out:
+            if "calls made" in line and " 0 calls" not in line:
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        rest = out.read()
+    assert process.wait(60) == 0
+    assert "Equal: " in rest
+    assert not (tmp_path / "data" / "server.json").exists()
