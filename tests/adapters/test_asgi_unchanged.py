@@ -699,3 +699,21 @@ def test_a_connection_that_is_thrown_away_is_an_event_and_closes_cleanly():
         loop.run_until_complete(task)
     loop.close()
     assert (agent.calls[0].status, agent.calls[0].outcome) == (200, "disconnect")
+
+
+@pytest.mark.parametrize("matched", ["a string", object(), {"path": 1}])
+def test_a_strange_router_costs_the_route_and_not_the_event(matched):
+    agent = Recorder()
+    script = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
+    drive(TollkeeperMiddleware(scripted(script), agent=agent), scope_of(route=matched), Server([]))
+    assert (agent.calls[0].status, agent.calls[0].route, agent.counts.errors) == (200, None, {})
+
+
+@pytest.mark.parametrize("headers", [None, [("text", "text")], [(b"a",)], 7])
+def test_what_cannot_be_read_is_counted_and_never_raised(headers):
+    agent, server = Recorder(), Server([])
+    script = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
+    app = TollkeeperMiddleware(scripted(script), agent=agent)
+    assert drive(app, scope_of(headers=headers), server) is None
+    assert len(server.seen) == 2
+    assert agent.counts.errors == {"adapter": 1}

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 import tollkeeper.capture.django as adapter
 
@@ -221,3 +221,24 @@ def test_settings_make_one_agent_for_all_handlers(django_site, collector):
         assert first is second
         assert first.options.application_id == "x" * 50
         first.close(1)
+
+
+def test_a_response_of_an_unknown_kind_is_still_an_event(django_site, capture):
+    class Plain:
+        status_code = 202
+        streaming = False
+        content = b"ok"
+        cookies: dict[str, str] = {}  # noqa: RUF012
+
+        def items(self):
+            return [("X-A", "1")]
+
+    with override_settings(TOLLKEEPER=capture.agent):
+        answer = Plain()
+        request = RequestFactory().get("/pets/17")
+        assert adapter.TollkeeperMiddleware(lambda _: answer)(request) is answer
+    capture.collector.wait(1)
+    capture.agent.close(5)
+    (event,) = capture.collector.events
+    assert (event["response"]["status"], event["response"]["bytes"]) == (202, 2)
+    assert capture.agent.stats()["errors"] == {"adapter": 1}

@@ -83,3 +83,16 @@ def test_calls_of_two_preforked_workers_come_from_two_instances(serve_process, c
     stop()
     assert len(collector.instances) == 2
     assert len(collector.events) == count
+
+
+def test_a_host_works_while_the_collector_is_away(serve_process):
+    address, stop = serve_process(
+        ["uvicorn", "--fd", "{fd}", "fastapi_app:app"],
+        EXAMPLES,
+        TOLLKEEPER_URL="http://127.0.0.1:1",
+        TOLLKEEPER_FLUSH_DEADLINE_SECONDS="0.2",
+    )
+    with httpx.Client(timeout=30) as client:
+        for _ in range(20):
+            assert client.get(f"http://{address}/pets/1").json() == {"id": 1, "name": "Rex"}
+    stop()

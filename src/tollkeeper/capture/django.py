@@ -21,7 +21,7 @@ from tollkeeper.capture import environ as environs
 from tollkeeper.capture import route
 from tollkeeper.capture.agent import Agent
 from tollkeeper.capture.call import Call
-from tollkeeper.capture.guard import quiet
+from tollkeeper.capture.guard import FAILED, quiet
 from tollkeeper.capture.options import read_options
 from tollkeeper.capture.tee import Reader, Tee
 
@@ -135,7 +135,9 @@ class _Exchange:
     def watched(self, response: Any) -> Any:
         """The same response, which tells us when it has been sent."""
         self._response = response
-        quiet(self._agent.counts, "adapter", self._watch, response)
+        if quiet(self._agent.counts, "adapter", self._watch, response) is FAILED:
+            # Not a response as we know them; better an event now than none.
+            self.closed()
         return response
 
     def _watch(self, response: Any) -> None:

@@ -40,7 +40,9 @@ def of_scope(scope: Mapping[str, Any]) -> str | None:
 def _of_starlette(scope: Mapping[str, Any], matched: Any) -> str | None:
     if hasattr(matched, "routes"):
         return _of_mount(scope, scope.get("endpoint"))
-    path = matched.path
+    path = getattr(matched, "path", None)
+    if not isinstance(path, str):
+        return None
     extra = scope.get("fastapi")
     if extra:
         # FastAPI keeps an included router's routes without its prefix; the context has the whole.
@@ -103,14 +105,10 @@ def of_environ(environ: Mapping[str, Any]) -> str | None:
         return str(named)
     request = environ.get("werkzeug.request")
     if request is not None:
-        rule = getattr(request, "url_rule", None)
-        if rule is None:
-            return None
-        return _script_name(environ) + route.from_werkzeug(rule.rule)
-    matched = environ.get("bottle.route")
-    if matched is not None:
-        return _script_name(environ) + route.from_bottle(matched.rule)
-    return None
+        rule = getattr(getattr(request, "url_rule", None), "rule", None)
+        return None if rule is None else _script_name(environ) + route.from_werkzeug(rule)
+    rule = getattr(environ.get("bottle.route"), "rule", None)
+    return None if rule is None else _script_name(environ) + route.from_bottle(rule)
 
 
 def _script_name(environ: Mapping[str, Any]) -> str:
