@@ -25,7 +25,8 @@ def parse_us(text: str, *, unpadded_ms: bool = False) -> int:
     """
     if unpadded_ms:
         text = _UNPADDED.sub(lambda m: f"{m[1]}.{int(m[2]):03d}", text)
-    at = datetime.fromisoformat(text)
+    # RFC 3339 allows small letters, Python's reader does not.
+    at = datetime.fromisoformat(text[:-1] + "Z" if text.endswith("z") else text)
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return to_us(at)
