@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,23 @@ def test_ctrl_c_ends_the_demo_cleanly(tmp_path: Path) -> None:
     assert process.wait(60) == 0
     assert "Equal: " in rest
     assert not (tmp_path / "data" / "server.json").exists()
+
+
+def test_nothing_is_left_running_when_the_demo_is_killed(tmp_path: Path) -> None:
+    command = ("-m", "tollkeeper.demo", "--data", str(tmp_path), "--port", "0", "--days", "0")
+    process = subprocess.Popen([sys.executable, "-u", *command], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as out:
+        for line in out:
+            if "calls made" in line:
+                break
+        address = json.loads((tmp_path / "data" / "server.json").read_bytes())
+        process.kill()
+        process.wait(30)
+    for _ in range(600):
+        try:
+            os.kill(address["pid"], 0)
+        except ProcessLookupError:
+            return
+        threading.Event().wait(0.1)
+    raise AssertionError(f"the server {address['pid']} still runs")

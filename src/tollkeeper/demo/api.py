@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-import threading
 from typing import Annotated, Any
 
 import uvicorn
@@ -19,6 +18,7 @@ from pydantic import BaseModel, Field
 from tollkeeper.capture.asgi import TollkeeperMiddleware
 from tollkeeper.clock import SYSTEM_CLOCK
 from tollkeeper.demo.cast import OPAQUE_KEY
+from tollkeeper.demo.leash import follow
 from tollkeeper.demo.token import SECRET, InvalidToken, verify
 
 _ORDERS = 5000
@@ -123,19 +123,13 @@ api.add_middleware(
 
 def main() -> None:
     """Serves until it is told to stop, or whoever started it is gone."""
+    follow()
     bound = socket.socket(fileno=int(sys.argv[1]))
     server = uvicorn.Server(
         uvicorn.Config(
             api, log_level="warning", access_log=False, timeout_keep_alive=_KEEP_ALIVE_SECONDS
         )
     )
-
-    def watch() -> None:
-        # Standard input is a pipe from the demo: its end means that the demo ended.
-        sys.stdin.buffer.read()
-        server.should_exit = True
-
-    threading.Thread(target=watch, name="watch", daemon=True).start()
     server.run(sockets=[bound])
 
 

@@ -93,7 +93,15 @@ def start_server(folder: Path, port: int) -> tuple[Process, dict[str, Any]]:
     if known is not None and _answers(known["url"], "/health/live"):
         raise TollkeeperError(f"a demo runs already on {folder}: {known['url']}")
     (data / "server.json").unlink(missing_ok=True)
-    arguments = ("-m", "tollkeeper", "serve", "--data", str(data), "--port", str(_free(port)))
+    arguments = (
+        "-m",
+        "tollkeeper.demo.leash",
+        "serve",
+        "--data",
+        str(data),
+        "--port",
+        str(_free(port)),
+    )
     process = Process("the server", arguments, log=log)
     try:
         return process, _ready(process, data)
