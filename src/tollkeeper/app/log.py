@@ -34,6 +34,8 @@ def configure(form: Literal["console", "json"], level: str) -> None:
         structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # Three lines at every start that say nothing; what it warns of is still told.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def mask_secrets(

@@ -22,8 +22,8 @@ def check_config(
     """
     import msgspec
 
-    from tollkeeper.capture.options import Options
     from tollkeeper.app.settings import server_settings
+    from tollkeeper.capture.options import Options
 
     settings = server_settings(os.environ, {})
     found = {

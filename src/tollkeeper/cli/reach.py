@@ -127,8 +127,8 @@ def reach(
             f"no server runs on {place.folder}; start one with: tollkeeper serve --data {place.folder}"
         )
     else:
-        from tollkeeper.cli.inside import opened
         from tollkeeper.app.settings import server_settings
+        from tollkeeper.cli.inside import opened
 
         settings = server_settings(os.environ, {"data": str(place.folder)})
         with opened(settings) as (client, admin_token):
