@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,26 @@ def test_moesifpythonrequest_counts_outgoing_calls(
     counted_exactly(6)
     assert relay.asked["POST /v1/events"] == 6
     assert script.complaints == []
+
+
+def test_the_readmes_snippet_for_node_counts_each_partner(
+    run: Run, node: Path, partners: Any, tmp_path: Path, server: ServerProcess, tally: Tally
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    snippet = re.search(r"^```js\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert snippet is not None
+    filled = snippet[1].replace("YOUR_COLLECTOR_ID", server.collector_id)
+    (tmp_path / "app.js").write_text(
+        "const app = require('express5')();\n"
+        + filled.replace("http://127.0.0.1:8600", server.url)
+        + "app.get('/accounts/:id/message', (req, res) =>\n"
+        "  res.json({ my_object: { my_message: 'Hello World!' } }));\n"
+        "const listener = app.listen(0, '127.0.0.1', () =>\n"
+        "  console.log(`listening at http://127.0.0.1:${listener.address().port}`));\n"
+    )
+    app = run("node", tmp_path / "app.js", NODE_PATH=str(node / "node_modules"))
+    partners.call(app.wait_listening().url)
+    tally.wait_for(partners.call_count)
+
+    assert tally.by("user") == partners.calls
+    assert app.complaints == []
