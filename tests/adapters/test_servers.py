@@ -52,7 +52,8 @@ CALLS = [("/pets", 200), ("/pets/1", 200), ("/pets/2", 200), ("/pets/9", 404)]
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_every_call_to_every_worker_arrives_once(server, serve_process, collector):
-    address, stop = serve_process(SERVERS[server], EXAMPLES)
+    # No batch is due before the end, so all of them prove what the servers do at their end.
+    address, stop = serve_process(SERVERS[server], EXAMPLES, TOLLKEEPER_TIMER_WAKE_UP_SECONDS="60")
     # Fresh connections, so that the workers share them.
     for round_ in range(5):
         for path, status in CALLS:
@@ -69,6 +70,28 @@ def test_every_call_to_every_worker_arrives_once(server, serve_process, collecto
     assert {event["request"]["route"] for event in events} == {"/pets", "/pets/{pet_id}"}
     assert len({event["transaction_id"] for event in events}) == 20
     assert all(event["request"]["ip_address"] == "127.0.0.1" for event in events)
+
+
+def test_django_in_the_asgi_middleware_delivers_before_uvicorn_ends(serve_process, collector):
+    site = Path(__file__).parent / "site"
+    address, stop = serve_process(
+        ["uvicorn", "--fd", "{fd}", "wrapped:app"], site, TOLLKEEPER_TIMER_WAKE_UP_SECONDS="60"
+    )
+    assert httpx.get(f"http://{address}/pets/17", timeout=30).json() == {"id": 17}
+    stop()
+    (event,) = collector.events
+    assert event["request"]["route"] == "/pets/{pet_id}"
+
+
+def test_fastapi_delivers_before_uvicorn_ends(serve_process, collector):
+    address, stop = serve_process(
+        ["uvicorn", "--fd", "{fd}", "fastapi_app:app"],
+        EXAMPLES,
+        TOLLKEEPER_TIMER_WAKE_UP_SECONDS="60",
+    )
+    assert httpx.get(f"http://{address}/pets/1", timeout=30).status_code == 200
+    stop()
+    assert len(collector.events) == 1
 
 
 def test_calls_of_two_preforked_workers_come_from_two_instances(serve_process, collector):

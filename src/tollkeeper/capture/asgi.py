@@ -64,7 +64,8 @@ class TollkeeperMiddleware:
         elif kind == "websocket":
             exchange = SocketExchange(self._shared, scope, receive, send)
         elif kind == "lifespan":
-            await self.app(scope, receive, _LifespanSend(self.agent, send))
+            app = self.app if self._shared.resolve is None else _lifespan_for_django
+            await app(scope, receive, _LifespanSend(self.agent, send))
             return
         else:
             await self.app(scope, receive, send)
@@ -101,3 +102,10 @@ class _LifespanSend:
             else:
                 await loop.run_in_executor(None, self._agent.flush)
         await self._send(message)
+
+
+async def _lifespan_for_django(scope: Scope, receive: Receive, send: Send) -> None:
+    # Django refuses the lifespan protocol, and with it the moment to deliver what is queued.
+    while (await receive())["type"] == "lifespan.startup":
+        await send({"type": "lifespan.startup.complete"})
+    await send({"type": "lifespan.shutdown.complete"})

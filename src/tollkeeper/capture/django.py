@@ -5,6 +5,10 @@ settings: a dict of options (or an `Agent`, to share one).
 
 Guarantee: sync stays sync and async stays async, a streaming response is never read ahead, a file
 response keeps its file. The event is made when Django closes the response, after the last byte.
+
+Behind uvicorn, which ends by a signal that skips Python's exit hooks and of which Django hears
+nothing, the events of the last moments need a spool (`spool_directory`), or the ASGI middleware
+around `get_asgi_application()` in the place of this one. Gunicorn's workers end in order.
 """
 
 from __future__ import annotations
