@@ -380,7 +380,7 @@ def _size(given: int | None, content_length: Text, headers: dict[str, Any] | Non
             or headers.get("Content-Length")
             or headers.get("CONTENT-LENGTH")
         )
-    if isinstance(declared, int) and declared >= 0:
+    if declared.__class__ is int and declared >= 0:
         return min(declared, MAX_BYTES)
     if isinstance(declared, str) and declared.isdecimal():
         return min(int(declared), MAX_BYTES) if len(declared) <= MAX_DIGITS else MAX_BYTES

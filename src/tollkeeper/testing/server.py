@@ -8,8 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -43,8 +47,13 @@ class ServerProcess:
             "TOLLKEEPER_ADMIN_TOKEN": ADMIN_TOKEN,
             **(environment or {}),
         }
-        self._command = [*command, "serve", "--data", str(data), "--port", "0", *arguments]
+        self._serve = [*command, "serve", "--data", str(data), "--port", "0"]
+        self._arguments = list(arguments)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def run_with(self, arguments: Sequence[str]) -> None:
+        """Changes the arguments of the next start."""
+        self._arguments = list(arguments)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
@@ -74,7 +83,7 @@ class ServerProcess:
         (self.data / "server.json").unlink(missing_ok=True)
         with (self.data / "test-server.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, *self._command],
+                [sys.executable, *self._serve, *self._arguments],
                 env=self._environment,
                 stdout=log,
                 stderr=log,
@@ -95,8 +104,12 @@ class ServerProcess:
         try:
             address = msgspec.json.decode((self.data / "server.json").read_bytes())
             self.url = address["url"]
-            return httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200
-        except (OSError, msgspec.DecodeError, httpx.HTTPError):
+            # Not httpx: it would load certificates each time, and this asks often.
+            connection = HTTPConnection(urlsplit(self.url).netloc, timeout=2)
+            with closing(connection):
+                connection.request("GET", "/health/ready")
+                return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, msgspec.DecodeError, HTTPException):
             return False
 
     def client(self, *, timeout: float = 30.0) -> httpx.Client:
