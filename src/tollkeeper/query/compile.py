@@ -18,7 +18,7 @@ from tollkeeper.query.ask import Ask
 from tollkeeper.query.fields import Ref
 from tollkeeper.query.filter import Branch, Node
 from tollkeeper.query.filter import sql as filter_sql
-from tollkeeper.query.metric import Column, Inputs, aggregates
+from tollkeeper.query.metric import Column, Inputs, all_aggregates
 from tollkeeper.query.owner import CAPTURED, resolved
 from tollkeeper.query.parameters import Parameters
 from tollkeeper.query.plan import Bindings, Source
@@ -29,8 +29,7 @@ Group = tuple[str | int, ...]
 def rollups_know(ask: Ask) -> bool:
     """Whether every part of a question is kept by rollups."""
     inputs = Inputs(Parameters())
-    for metric in ask.metrics:
-        aggregates(metric, inputs)
+    all_aggregates(ask.metrics, inputs)
     refs = list(ask.group_by)
     if ask.filter is not None:
         refs += [leaf.ref for leaf in ask.filter.leaves]
@@ -51,7 +50,7 @@ class Compiler:
         self._sources = sources
         self._bound = bound
         self._inputs = Inputs(self.parameters)
-        self.parts = [aggregates(metric, self._inputs) for metric in ask.metrics]
+        self.parts = all_aggregates(ask.metrics, self._inputs)
 
     @property
     def _aggregates(self) -> list[str]:

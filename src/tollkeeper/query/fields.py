@@ -35,9 +35,6 @@ OPERATORS: dict[Kind, tuple[str, ...]] = {
 MAX_PATH_PARTS = 16
 _MAX_NAME = 300
 
-# A text that is a number in JSON's grammar: the same rule as match.NUMBER, there in Python.
-NUMBER_PATTERN = r"^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?$"
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -177,7 +174,7 @@ class Ref:
         if self.field.kind != "map":
             return value
         number = f"toFloat64OrNull({value})"
-        return f"if(match(ifNull({value}, ''), '{NUMBER_PATTERN}') AND isFinite({number}), {number}, NULL)"
+        return f"if(isFinite({number}), {number}, NULL)"
 
 
 def find(name: object, at: str) -> Ref:

@@ -209,8 +209,36 @@ class Inputs:
         return self._columns.setdefault((use, name), column).alias
 
 
-def aggregates(metric: Metric, inputs: Inputs) -> list[str]:
-    """The aggregates that ``finish`` needs, as SQL over the relation."""
+def all_aggregates(metrics: Sequence[Metric], inputs: Inputs) -> list[list[str]]:
+    """The aggregates that ``finish`` needs for each metric, as SQL over the relation.
+
+    Percentiles of one field are taken from one aggregate.
+    """
+    levels: dict[Ref, list[int]] = {}
+    for metric in metrics:
+        if metric.ref is not None and metric.level:
+            levels.setdefault(metric.ref, []).append(metric.level)
+    return [
+        [_percentile(metric, levels[metric.ref], inputs)]
+        if metric.ref is not None and metric.level
+        else _aggregates(metric, inputs)
+        for metric in metrics
+    ]
+
+
+def _percentile(metric: Metric, levels: list[int], inputs: Inputs) -> str:
+    assert metric.ref is not None  # noqa: S101  the caller looked
+    value, weight = inputs.value(metric.ref, numeric=True), inputs.weight()
+    if metric.ref.field.kind == "map":
+        # Values that may be null are skipped; without any the result is null, which a list of
+        # percentiles could not be.
+        return f"quantileExactWeighted({metric.level / 100})({value}, {weight})"
+    listed = ", ".join(str(level / 100) for level in levels)
+    place = levels.index(metric.level) + 1
+    return f"quantilesExactWeighted({listed})({value}, {weight})[{place}]"
+
+
+def _aggregates(metric: Metric, inputs: Inputs) -> list[str]:
     if metric.fn in ("count", "rate"):
         return [f"sum({inputs.weight()})"]
     if metric.fn == "error_rate":
@@ -219,21 +247,19 @@ def aggregates(metric: Metric, inputs: Inputs) -> list[str]:
     assert ref is not None  # noqa: S101  read_metric gave it one
     if metric.fn == "unique":
         return [_unique(ref, inputs.value(ref, numeric=False))]
-    if metric.fn in ("sum", "avg"):
+    if metric.fn == "sum":
+        return [f"sum({inputs.total(ref)})"]
+    if metric.fn == "avg":
         return [f"sum({inputs.total(ref)})", f"sum({inputs.present(ref)})"]
-    # Values that may be null are skipped by every aggregate; without any the result is null.
-    if metric.fn in ("min", "max"):
-        return [f"{metric.fn}({inputs.extreme(ref, metric.fn)})"]
-    value, weight = inputs.value(ref, numeric=True), inputs.weight()
-    return [f"quantileExactWeighted({metric.level / 100})({value}, {weight})"]
+    return [f"{metric.fn}({inputs.extreme(ref, metric.fn)})"]
 
 
 def _unique(ref: Ref, alias: str) -> str:
-    if ref.field.kind in ("text", "map"):
-        return f"uniqExactIf({alias}, {alias} != '')"
-    if ref.name == "response.status":
-        return f"uniqExactIf({alias}, {alias} != 0)"
-    return f"uniqExact({alias})"
+    nothing = "''" if ref.field.kind in ("text", "map") else "0"
+    if nothing == "0" and ref.name != "response.status":
+        return f"uniqExact({alias})"
+    # Counting everything and taking the unknown off again costs half of counting conditionally.
+    return f"uniqExact({alias}) - ifNull(max({alias} = {nothing}), 0)"
 
 
 def finish(metric: Metric, parts: Sequence[Any], *, seconds: float) -> int | float | None:

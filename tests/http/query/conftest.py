@@ -89,28 +89,27 @@ def applications(wanted: str | None) -> str:
 
 
 def fill(store: EventStore) -> None:
-    events = []
-    for n in range(100):
-        events.append(
-            call(
-                application="a",
-                id=f"a-{n}",
-                time=START_US + n * MINUTE,
-                position=1,
-                item=n,
-                captured_user=f"user {n % 7}",
-                credential=f"{n % 3}" * 64,
-                status=500 if n % 10 == 0 else 200,
-                duration_us=n * 1000,
-                weight=1 + n % 2,
-                metadata=json.dumps({"plan": "gold" if n % 4 else "tin", "cost": n / 10}),
-                request_headers=json.dumps({"user-agent": f"agent/{n % 2}"}),
-                request_body=json.dumps({"cart": {"total": n}}),
-                request_encoding="json",
-                response_body='"aGk="',
-                response_encoding="base64",
-            )
+    events = [
+        call(
+            application="a",
+            id=f"a-{n}",
+            time=START_US + n * MINUTE,
+            position=1,
+            item=n,
+            captured_user=f"user {n % 7}",
+            credential=f"{n % 3}" * 64,
+            status=500 if n % 10 == 0 else 200,
+            duration_us=n * 1000,
+            weight=1 + n % 2,
+            metadata=json.dumps({"plan": "gold" if n % 4 else "tin", "cost": n / 10}),
+            request_headers=json.dumps({"user-agent": f"agent/{n % 2}"}),
+            request_body=json.dumps({"cart": {"total": n}}),
+            request_encoding="json",
+            response_body='"aGk="',
+            response_encoding="base64",
         )
+        for n in range(100)
+    ]
     secret = call(
         application="other", id="secret", time=START_US, captured_user="of b", weight=1000
     )
