@@ -156,7 +156,7 @@ def _http_api(*, collector: bool) -> str:
 
 def _operation(document: dict[str, Any], method: str, path: str, operation: dict[str, Any]) -> str:
     text = operation.get("description") or f"{operation.get('summary', '')}."
-    parts = [f"### `{method.upper()} {path}`", text.replace("``", "`")]
+    parts = [f"## `{method.upper()} {path}`", text.replace("``", "`")]
     rows = [
         (f"`{p['name']}`", p["in"], _schema(document, p["schema"]), p.get("description", ""))
         for p in operation.get("parameters", [])
@@ -169,7 +169,9 @@ def _operation(document: dict[str, Any], method: str, path: str, operation: dict
             for name, field in fields.items()
         ]
     if rows:
-        parts.append(_table(("name", "in", "type", "meaning"), rows))
+        width = 4 if any(row[3] for row in rows) else 3
+        head = ("name", "in", "type", "meaning")[:width]
+        parts.append(_table(head, [row[:width] for row in rows]))
     answers = ", ".join(f"{code}" for code in operation.get("responses", {}) if code != "422")
     parts.append(f"Answers: {answers}.")
     return "\n\n".join(parts)

@@ -32,7 +32,7 @@ def test_the_documentation_builds_without_a_warning(tmp_path: Path) -> None:
 def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
     pages = [p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")]
-    assert [page for page in pages if f"- {page}\n" not in navigation] == []
+    assert [page for page in pages if f" {page}\n" not in navigation] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])

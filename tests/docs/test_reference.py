@@ -117,7 +117,7 @@ def test_every_route_is_documented(pages: Pages, generated: ModuleType) -> None:
     text = pages["docs/reference/http-api.md"].text + pages["docs/reference/collector.md"].text
     described = generated.described()["openapi"]["paths"]
     routes = {f"{m.upper()} {path}" for path, methods in described.items() for m in methods}
-    assert [route for route in routes if f"### `{route}`" not in text] == []
+    assert [route for route in routes if f"## `{route}`" not in text] == []
     assert {*ROUTES, *DOCUMENTS} <= described.keys()
 
 

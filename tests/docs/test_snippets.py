@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import base64
+import importlib
 import json
 import shlex
 import sys
@@ -13,6 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tollkeeper.capture import Agent, Options, read_options, stats
+from tollkeeper.capture.options import CompanyStrategy
+from tollkeeper.config import rows
 from tollkeeper.testing.program import Program
 from tollkeeper.testing.server import ServerProcess
 from tollkeeper.testing.tally import Tally
@@ -170,3 +175,55 @@ def curl(text: str) -> httpx.Response:
     return httpx.request(
         method or ("POST" if body else "GET"), url, headers=headers, content=body, timeout=30
     )
+
+
+def python_blocks(pages: Pages) -> list[tuple[str, ast.Module]]:
+    return [
+        (page.name, ast.parse(block.text))
+        for page in pages.values()
+        for block in page.blocks
+        if block.language == "python"
+    ]
+
+
+def test_python_examples_import_only_what_exists(pages: Pages) -> None:
+    seen = 0
+    for name, tree in python_blocks(pages):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tollkeeper"):
+                module = importlib.import_module(node.module or "")
+                assert [a.name for a in node.names if not hasattr(module, a.name)] == [], name
+                seen += 1
+    assert seen >= 10
+
+
+def test_python_examples_use_only_options_that_exist(pages: Pages) -> None:
+    known = {row.name for row in rows(Options)} - {"identify_company_by"} | {"options", "agent"}
+    seen: set[str] = set()
+    for name, tree in python_blocks(pages):
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            words = [getattr(part, "id", "") for part in (node.func, *node.args[:1])]
+            if "TollkeeperMiddleware" in words or "capture_outgoing" in words:
+                given = {keyword.arg or "" for keyword in node.keywords}
+                assert given <= known, name
+                seen |= given
+    assert {"user_id_headers", "identify_company", "log_body", "spool_directory"} <= seen
+
+
+def test_the_krakend_example_is_understood(pages: Pages) -> None:
+    block = only_block(pages["docs/how-to/krakend.md"], "json")
+    options = read_options(block, environment={})
+    assert options.batch_size == 1000
+    assert options.identify_company == CompanyStrategy(jwt_claim="company_id")
+
+
+def test_every_counter_of_capture_is_documented(pages: Pages) -> None:
+    agent = Agent({"application_id": "of-a-test"})
+    try:
+        counters = stats().keys()
+    finally:
+        agent.close()
+    text = pages["docs/reference/capture-options.md"].section("Counters").text
+    assert [name for name in counters if f"`{name}`" not in text] == []
