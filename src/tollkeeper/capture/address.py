@@ -83,6 +83,7 @@ def _plain(hop: str) -> str | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text.partition("%")[0]))
+        ip = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    return str(getattr(ip, "ipv4_mapped", None) or ip)

@@ -24,6 +24,7 @@ from tollkeeper.capture.buffer import Buffer, weigh
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.courier import BATCH_BYTES, WAKE_BYTES, Courier
 from tollkeeper.capture.guard import FAILED, quiet
+from tollkeeper.capture.loop import OwnLoop
 from tollkeeper.capture.options import Options, read_options
 from tollkeeper.capture.prepare import Preparer
 from tollkeeper.capture.send import HttpTransport, Pauses, Sending, Transport
@@ -71,16 +72,19 @@ class Agent:
         self._name = f"{name}/{__version__}"
         self._closed = False
         chance = chance or random.Random()  # noqa: S311 - jitter, not cryptography
+        loop = OwnLoop()
         self._asker = Asker(self.options, self.counts)
         self.asynchronous = self._asker.awaits
-        self._preparer = Preparer(self.options, self.counts, clock, chance)
+        self._masks_later = "mask_event" in self.options.asynchronous
+        self._preparer = Preparer(self.options, self.counts, clock, chance, loop)
         self._buffer = Buffer(
             events=self.options.event_queue_size, limit_bytes=self.options.queue_bytes
         )
         self._batch_size = self.options.batch_size
         self._spool = self._open_spool()
+        self._transport = transport or HttpTransport(self.options.url)
         self._sending = Sending(
-            transport or HttpTransport(self.options.url),
+            self._transport,
             self.counts,
             clock,
             headers=self._headers,
@@ -97,6 +101,7 @@ class Agent:
             counts=self.counts,
             clock=clock,
             keep=self._keep,
+            loop=loop,
             batch_size=self._batch_size,
             timer_seconds=self.options.timer_wake_up_seconds,
             timeout_seconds=self.options.timeout_seconds,
@@ -180,7 +185,7 @@ class Agent:
             counts.captured += 1
         if self._closed:
             counts.drop("closed")
-        elif self._spool is None or call.request is not None:
+        elif self._spool is None or self._masks_later or call.request is not None:
             self._enqueue(call, weigh(call))
         else:
             events = quiet(counts, "prepare", self._preparer.prepare, call)
@@ -261,6 +266,7 @@ class Agent:
         self._buffer.reset()
         if self._spool is not None:
             self._spool.after_fork()
+        self._transport.after_fork()
         self._courier.reset()
 
 

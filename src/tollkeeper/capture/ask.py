@@ -6,7 +6,6 @@ cannot be used, is counted under its name and its field stays empty; the host ne
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -109,14 +108,6 @@ class Asker:
             if not _keep(call, question, answer):
                 return False
         return True
-
-    async def ask_within(self, call: Call, seconds: float) -> bool:
-        """Like `ask_async`, but gives up after a while; for the sender's own loop, which others wait for."""
-        try:
-            return await asyncio.wait_for(self.ask_async(call), seconds)
-        except TimeoutError as error:
-            self._counts.failed("coroutine", error)
-            return True
 
 
 def _answer(question: _Question, call: Call) -> Any:

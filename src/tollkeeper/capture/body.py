@@ -130,14 +130,17 @@ def _multipart(data: bytes, content_type: str, verdicts: Verdicts) -> Body:
     parts = message.get_payload() if message.is_multipart() else []
     pairs: list[tuple[str, Any]] = []
     for part in parts if isinstance(parts, list) else []:
-        if isinstance(part, Message) and len(pairs) < _FIELDS_COUNT:
-            pairs.append(_field(part, verdicts))
+        field = _field(part, verdicts) if isinstance(part, Message) else None
+        if field is not None and len(pairs) < _FIELDS_COUNT:
+            pairs.append(field)
     return Body(_gathered(pairs), "json")
 
 
-def _field(part: Message, verdicts: Verdicts) -> tuple[str, Any]:
-    """One field of a multipart form."""
+def _field(part: Message, verdicts: Verdicts) -> tuple[str, Any] | None:
+    """One field of a multipart form; None when it has no name by which to judge it."""
     name = str(part.get_param("name", "", header="content-disposition"))
+    if not name:
+        return None
     content = part.get_payload(decode=True)
     content = content if isinstance(content, bytes) else b""
     filename = part.get_filename()

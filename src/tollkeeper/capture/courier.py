@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import zlib
 from typing import Protocol
@@ -11,6 +10,7 @@ from tollkeeper.capture.ask import Asker
 from tollkeeper.capture.buffer import Buffer, Item
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import FAILED, quiet
+from tollkeeper.capture.loop import OwnLoop
 from tollkeeper.capture.prepare import Preparer
 from tollkeeper.capture.send import GZIP_LEVEL, Sending
 from tollkeeper.capture.spool import Spool
@@ -22,6 +22,7 @@ BATCH_BYTES = 1_000_000
 
 WAKE_BYTES = 2 * 1024 * 1024
 _IDLE_SECONDS = 3600.0
+_AFTER_FAILURE_SECONDS = 1.0
 _SLICE = 32
 
 
@@ -51,6 +52,7 @@ class Courier:
         counts: Counts,
         clock: Clock,
         keep: Keep,
+        loop: OwnLoop,
         batch_size: int,
         timer_seconds: float,
         timeout_seconds: float,
@@ -63,6 +65,7 @@ class Courier:
         self._counts = counts
         self._clock = clock
         self._keep = keep
+        self._loop = loop
         self._batch_size = batch_size
         self._timer_ns = int(timer_seconds * 1e9)
         self._timeout_seconds = timeout_seconds
@@ -72,9 +75,10 @@ class Courier:
         """No thread, nothing under way: the state at start and in a forked child."""
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop.after_fork()
         self._stopping = False
         self._adopted = False
+        self._stopped = threading.Event()
         self._wake = threading.Event()
         self._drained = threading.Event()
         self._events: list[bytes] = []
@@ -109,12 +113,15 @@ class Courier:
         """Flushes, and ends the thread."""
         self.flush(seconds)
         self._stopping = True
+        self._stopped.set()
         self._sending.until_ns = 0
         self._sending.urge.set()
         self._wake.set()
         thread = self._thread
         if thread is not None and thread.is_alive() and thread is not threading.current_thread():
             thread.join(0.2)
+        if thread is None or not thread.is_alive():
+            self._sending.close()  # else the thread is inside of the connection, and its lock
         self._counts.drop("exit", len(self._events) + len(self._buffer.take(len(self._buffer))))
         self._events = []
 
@@ -139,8 +146,10 @@ class Courier:
             if quiet(self._counts, "sender", self._turn) is FAILED:
                 self._counts.drop("unsent", len(self._events))
                 self._events = []
-        if self._loop is not None:
-            self._loop.close()
+                # Whatever it is, it may be there the next time too: the host's CPU is not ours.
+                self._clock.wait(self._stopped, _AFTER_FAILURE_SECONDS)
+        quiet(self._counts, "sender", self._loop.close)
+        quiet(self._counts, "sender", self._sending.close)
 
     def _work_here(self) -> None:
         """The same work on the caller's thread, until all is delivered or time is over."""
@@ -160,6 +169,7 @@ class Courier:
         if seconds > 0:
             if hurried:
                 self._end_hurry()
+                return
             self._clock.wait(self._wake, seconds)
             self._wake.clear()
             return
@@ -225,7 +235,12 @@ class Courier:
         segment = self._spool.next_segment(close_open=is_due)
         if segment is None:
             return True
-        events = segment.events()
+        try:
+            events = segment.events()
+        except OSError as error:
+            self._counts.failed("spool", error)
+            self._spool.set_aside(segment)
+            return True
         if events and not self._sending.deliver(events):
             return False
         self._spool.settle(segment)
@@ -255,18 +270,20 @@ class Courier:
         if not isinstance(item, Call):
             return [item]
         if self._asker.awaits and item.request is not None:
-            if not self._ask(item):
+            # The host's coroutines, not awaited by any loop of the host.
+            wanted = quiet(
+                self._counts,
+                "coroutine",
+                self._loop.run,
+                self._asker.ask_async(item),
+                self._timeout_seconds,
+            )
+            item.request = item.response = None
+            if wanted is False:
                 self._counts.add("skipped")
                 return []
-            item.request = item.response = None
         events = quiet(self._counts, "prepare", self._preparer.prepare, item)
         if events is FAILED:
             self._counts.drop("unprepared")
             return []
         return list(events)
-
-    def _ask(self, call: Call) -> bool:
-        """Runs the host's coroutines on a loop of this thread; false when the call is to be skipped."""
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-        return self._loop.run_until_complete(self._asker.ask_within(call, self._timeout_seconds))

@@ -6,6 +6,7 @@ Source: the Moesif event (protocol notes 1.3) plus our fields `route`, `bytes`, 
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from tollkeeper.capture.address import Proxies
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import FAILED, quiet
 from tollkeeper.capture.ids import Ids
+from tollkeeper.capture.loop import OwnLoop
 from tollkeeper.capture.mask import Verdicts, mask_headers, mask_query
 from tollkeeper.capture.options import Options
 from tollkeeper.capture.route import template
@@ -80,7 +82,9 @@ class Encoder:
     Guarantee: thread safe; does not change the call's header lists.
     """
 
-    def __init__(self, options: Options, ids: Ids, counts: Counts, proxies: Proxies) -> None:
+    def __init__(
+        self, options: Options, ids: Ids, counts: Counts, proxies: Proxies, loop: OwnLoop
+    ) -> None:
         self._ids = ids
         self._counts = counts
         self._api_version = options.api_version or UNSET
@@ -88,13 +92,15 @@ class Encoder:
         self._log_body = options.log_body
         self._limit_bytes = options.body_limit_bytes
         self._mask_event = options.mask_event
+        self._loop = loop
+        self._timeout_seconds = options.timeout_seconds
         self._proxies = proxies
         self._query_masks = Verdicts()
         self._request_headers = Verdicts(options.request_header_masks)
         self._response_headers = Verdicts(options.response_header_masks)
         self._request_bodies = Verdicts(options.request_body_masks)
         self._response_bodies = Verdicts(options.response_body_masks)
-        self._json = msgspec.json.Encoder(enc_hook=str)
+        self._json = msgspec.json.Encoder(enc_hook=self._text)
         self._second = (-1, "")
 
     def encode(self, call: Call, request_headers: dict[str, str], response_headers: dict[str, str],
@@ -208,8 +214,8 @@ class Encoder:
         Anything but a dict as answer is a failure: a forgotten return must not send what was to be
         masked.
         """
-        plain = msgspec.to_builtins(msgspec.json.decode(self._encoded(event)))
-        masked = quiet(self._counts, "mask_event", self._mask_event, plain)
+        plain = msgspec.json.decode(self._encoded(event))
+        masked = quiet(self._counts, "mask_event", self._ask_mask, plain)
         if not isinstance(masked, dict):
             if masked is not FAILED:
                 self._counts.failed("mask_event", TypeError("no dict"))
@@ -217,6 +223,17 @@ class Encoder:
         masked["transaction_id"], masked["weight"] = event.transaction_id, event.weight
         encoded = quiet(self._counts, "mask_event", self._json.encode, masked)
         return self._encoded(_stripped(event)) if encoded is FAILED else encoded
+
+    def _ask_mask(self, plain: Any) -> Any:
+        """What the host's `mask_event` answers, awaited when it has to be."""
+        answer = self._mask_event(plain)
+        return (
+            self._loop.run(answer, self._timeout_seconds) if inspect.isawaitable(answer) else answer
+        )
+
+    def _text(self, value: object) -> str | None:
+        """The text of a value that JSON does not know; None when even that fails."""
+        return quiet(self._counts, "get_metadata", str, value) or None
 
     def _encoded(self, event: Event) -> bytes:
         """The event's JSON, rescued when it does not encode."""

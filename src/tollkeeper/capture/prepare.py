@@ -14,6 +14,7 @@ from tollkeeper.capture.identify import Identifier
 from tollkeeper.capture.ids import Ids
 from tollkeeper.capture.jwk import read_keys
 from tollkeeper.capture.jwt import Tokens
+from tollkeeper.capture.loop import OwnLoop
 from tollkeeper.capture.mask import joined
 from tollkeeper.capture.options import Options
 from tollkeeper.capture.sample import Sampler
@@ -33,7 +34,7 @@ class Preparer:
     """
 
     def __init__(
-        self, options: Options, counts: Counts, clock: Clock, chance: random.Random
+        self, options: Options, counts: Counts, clock: Clock, chance: random.Random, loop: OwnLoop
     ) -> None:
         self._counts = counts
         self._clock = clock
@@ -45,7 +46,7 @@ class Preparer:
         self._rule = SkipRule(options.should_skip) if options.should_skip else None
         self._sampler = Sampler(options.sample_rate, options.sample_rules, chance=chance)
         self._samples = self._sampler.samples
-        self._encoder = Encoder(options, self._ids, counts, self._proxies)
+        self._encoder = Encoder(options, self._ids, counts, self._proxies, loop)
         self._lock = threading.RLock()
 
     def reset(self) -> None:

@@ -8,12 +8,14 @@ was stored after all harmless.
 from __future__ import annotations
 
 import http.client
+import os
 import random
 import socket
 import ssl
 import threading
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, Protocol
@@ -61,6 +63,10 @@ class Transport(Protocol):
         """Lets the connection go; the next post opens a new one."""
         ...
 
+    def after_fork(self) -> None:
+        """In a forked child: leaves the parent's connection alone."""
+        ...
+
 
 class HttpTransport:
     """One kept-alive connection to the collector; used by one thread at a time."""
@@ -73,6 +79,7 @@ class HttpTransport:
         self._path = parts.path.rstrip("/") + PATH
         self._connection: http.client.HTTPConnection | None = None
         self._context: ssl.SSLContext | None = None
+        self._inherited: list[http.client.HTTPConnection] = []
 
     def post(self, body: bytes, headers: dict[str, str], timeout_seconds: float) -> Answer:
         """Sends one request; once more on a fresh connection when a kept one had been closed."""
@@ -93,6 +100,19 @@ class HttpTransport:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: lets go of the parent's connection without closing it properly.
+
+        A thread of the parent may have been inside of it, with locks that nobody in the child ever
+        opens; so the object is kept untouched, and only its descriptor is closed.
+        """
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._inherited.append(connection)
+            if connection.sock is not None:
+                with suppress(OSError):
+                    os.close(connection.sock.detach())
 
     def _exchange(self, body: bytes, headers: dict[str, str], timeout_seconds: float) -> Answer:
         """One request and its answer."""
@@ -170,10 +190,13 @@ class Sending:
         self.reset()
 
     def reset(self) -> None:
-        """Fresh state for a forked child, whose parent keeps the connection."""
+        """Nothing under way: the state at start and in a forked child."""
         self.urge = threading.Event()
         self.until_ns: int | None = None
         self.failures = 0
+
+    def close(self) -> None:
+        """Lets the connection go; only while nothing is being delivered."""
         self._transport.close()
 
     def deliver(self, events: Sequence[bytes], body: bytes | None = None) -> bool:

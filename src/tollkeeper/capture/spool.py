@@ -27,6 +27,7 @@ from pathlib import Path
 _HEAD = struct.Struct("<II")
 _SUFFIX = ".seg"
 _OPEN_TRIES = 20
+_NEWBORN_SECONDS = 60
 
 
 class Segment:
@@ -66,7 +67,7 @@ def records(data: bytes) -> list[bytes]:
     while at + _HEAD.size <= end:
         length, checksum = _HEAD.unpack_from(data, at)
         event = data[at + _HEAD.size : at + _HEAD.size + length]
-        if len(event) < length or zlib.crc32(event) != checksum:
+        if not length or len(event) < length or zlib.crc32(event) != checksum:
             break
         out.append(event)
         at += _HEAD.size + length
@@ -154,27 +155,29 @@ class Spool:
 
     def has_leftovers(self) -> bool:
         """True when segments of other instances lie there, dead or alive."""
-        try:
-            return any(
-                entry.name.endswith(_SUFFIX)
-                for home in os.scandir(self.root)
-                if home.is_dir() and Path(home.path) != self._home
-                for entry in os.scandir(home.path)
-            )
-        except OSError:
-            return False
+        return any(path.parent != self._home for path in list(self.root.glob(f"*/*{_SUFFIX}")))
 
     def adopt(self) -> int:
         """Takes over the segments of processes that are gone; returns how many."""
         adopted = 0
         try:
-            homes = sorted(Path(entry.path) for entry in os.scandir(self.root) if entry.is_dir())
+            homes = sorted(path for path in self.root.iterdir() if path.is_dir())
         except OSError:
             return 0
         for home in homes:
-            if home not in self._locks:
+            if home not in self._locks and (list(home.glob(f"*{_SUFFIX}")) or self._is_old(home)):
                 adopted += self._adopt_home(home)
         return adopted
+
+    def _is_old(self, home: Path) -> bool:
+        """True for a folder that is surely no newborn's, which is still to take its lock."""
+        try:
+            return (
+                self._home is not None
+                and home.stat().st_mtime < self._home.stat().st_mtime - _NEWBORN_SECONDS
+            )
+        except OSError:
+            return False
 
     def _adopt_home(self, home: Path) -> int:
         """Takes over one folder, if its owner is gone."""
@@ -246,6 +249,12 @@ class Spool:
             is_last = home != self._home and all(each.path.parent != home for each in self._closed)
         if is_last:
             self._leave(home)
+
+    def set_aside(self, segment: Segment) -> None:
+        """Leaves a segment that cannot be read where it is, for the next process to try."""
+        with self._lock:
+            if segment in self._closed:
+                self._closed.remove(segment)
 
     def waiting_count(self) -> int:
         """How many events are on disk and not yet the collector's; reads the closed segments."""

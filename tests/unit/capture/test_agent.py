@@ -1,0 +1,492 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import json
+import os
+import re
+import signal
+import threading
+import time
+import weakref
+
+import pytest
+
+import tollkeeper.capture
+from tollkeeper.capture.agent import Agent
+from tollkeeper.capture.options import read_options
+from tollkeeper.capture.send import Pauses
+from tollkeeper.errors import InvalidSettings
+
+ENDS = ("skipped", "sampled_out", "sent", "queued", "spooled")
+
+
+def accounted(stats):
+    """Every call handed in is somewhere."""
+    return sum(stats[end] for end in ENDS) + sum(stats["dropped"].values())
+
+
+def test_a_call_arrives_as_an_event(make_agent, call, collector):
+    agent = make_agent(timer_wake_up_seconds=0.05)
+    agent.finish(call())
+    (event,) = collector.wait_for(1)
+    assert event["request"]["route"] == "/pets/{id}"
+    headers = collector.requests[0][0]
+    assert headers["x-moesif-application-id"] == agent.options.application_id
+    assert re.fullmatch(r"tollkeeper-python/\d+\.\d+\.\d+", headers["user-agent"])
+    told = json.loads(headers["x-tollkeeper-capture"])
+    assert told == {"instance": agent.instance, "agent": told["agent"], "dropped": {}}
+
+
+def test_a_full_batch_leaves_at_once(make_agent, call, collector):
+    agent = make_agent(timer_wake_up_seconds=60, batch_size=10)
+    for _ in range(25):
+        agent.finish(call())
+    collector.wait_for(20)
+    assert {len(events) for _, events in collector.requests} == {10}
+    assert agent.flush(5)
+    assert len(collector.events) == 25
+
+
+def test_a_batch_leaves_when_its_oldest_event_is_due_however_calls_keep_coming(
+    make_agent, call, collector
+):
+    agent = make_agent(timer_wake_up_seconds=0.4)
+    start = time.monotonic()
+    while not collector.events and time.monotonic() - start < 5:
+        agent.finish(call())
+        time.sleep(0.02)
+    assert 0.3 < time.monotonic() - start < 1.5
+
+
+def test_an_idle_agent_has_no_thread(make_agent):
+    before = threading.active_count()
+    make_agent()
+    assert threading.active_count() == before
+
+
+def test_what_does_not_fit_is_refused_counted_and_told(make_agent, call, collector):
+    agent = make_agent(event_queue_size=5, timer_wake_up_seconds=60, batch_size=1000)
+    for _ in range(12):
+        agent.finish(call())
+    assert agent.flush(5)
+    assert len(collector.events) == 5
+    agent.finish(call())
+    assert agent.flush(5)
+    assert json.loads(collector.requests[-1][0]["x-tollkeeper-capture"])["dropped"] == {
+        "queue_full": 7
+    }
+    assert agent.stats()["dropped"] == {"queue_full": 7}
+    assert accounted(agent.stats()) == agent.stats()["captured"] == 13
+
+
+def test_memory_is_bounded_in_bytes(make_agent, call):
+    agent = make_agent(queue_bytes=100_000, timer_wake_up_seconds=60, log_body=True)
+    for _ in range(10):
+        agent.finish(call(request_body=b"x" * 30_000))
+    assert agent.stats()["queued"] == 3
+    assert agent.stats()["dropped"] == {"queue_full": 7}
+
+
+def test_an_outage_loses_nothing_that_fits(make_agent, call, collector):
+    agent = make_agent(batch_size=5, timer_wake_up_seconds=0.05)
+    collector.answers = [(503, {}, b"")] * 8
+    for number in range(40):
+        agent.finish(call(path=f"/{number}"))
+    collector.wait_for(40 + 8 * 5)
+    assert agent.flush(5)
+    stats = agent.stats()
+    assert (stats["sent"], stats["retries"], stats["dropped"]) == (40, 8, {})
+    accepted = [event["transaction_id"] for _, events in collector.requests[8:] for event in events]
+    assert len(set(accepted)) == 40
+
+
+def test_a_resent_batch_has_the_same_ids(make_agent, call, collector):
+    agent = make_agent()
+    collector.answers = [(500, {}, b"")]
+    agent.finish(call())
+    assert agent.flush(5)
+    first, second = collector.events
+    assert first == second
+
+
+def test_flush_gives_up_at_its_deadline_and_sends_later(make_agent, call, collector):
+    agent = make_agent(url="http://127.0.0.1:9", pauses=Pauses(0.01, 0.02))
+    agent.finish(call())
+    start = time.monotonic()
+    assert not agent.flush(0.3)
+    assert time.monotonic() - start < 2
+    assert agent.stats()["queued"] == 1
+
+
+def test_close_counts_what_it_could_not_bring(make_agent, call):
+    agent = make_agent(url="http://127.0.0.1:9", batch_size=3)
+    for _ in range(7):
+        agent.finish(call())
+    agent.close(0.3)
+    assert agent.stats()["dropped"] == {"exit": 7}
+    agent.finish(call())
+    assert agent.stats()["dropped"] == {"exit": 7, "closed": 1}
+    assert agent.stats()["queued"] == 0
+
+
+def test_close_keeps_its_deadline_while_the_collector_hangs(make_agent, call, collector):
+    release = threading.Event()
+    collector.answers = [lambda handler: release.wait(10)]
+    agent = make_agent(timer_wake_up_seconds=0.01, timeout_seconds=8)
+    agent.finish(call())
+    collector.wait_for(1)
+    start = time.monotonic()
+    agent.close(0.2)
+    assert time.monotonic() - start < 2
+    assert agent.stats()["dropped"] == {"exit": 1}
+    release.set()
+
+
+def test_close_ends_the_thread(make_agent, call, collector):
+    before = set(threading.enumerate())
+    agent = make_agent()
+    agent.finish(call())
+    mine = [
+        each for each in set(threading.enumerate()) - before if each.name == "tollkeeper-capture"
+    ]
+    agent.close(5)
+    assert [each.is_alive() for each in mine] == [False]
+    assert agent.stats()["sent"] == 1
+
+
+def test_flush_works_where_no_thread_can_start(make_agent, call, collector, monkeypatch):
+    start = threading.Thread.start
+
+    def refuse(thread):
+        if thread.name == "tollkeeper-capture":
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        start(thread)
+
+    agent = make_agent()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    agent.finish(call())
+    assert agent.flush(5)
+    monkeypatch.undo()
+    assert len(collector.events) == 1
+
+
+def test_a_poisoned_call_costs_no_other(make_agent, call, collector):
+    agent = make_agent()
+    agent.finish(call(path="/1"))
+    agent.finish(call(time_us=None))
+    agent.finish(call(path="/2"))
+    agent.finish(object())
+    assert agent.flush(5)
+    assert len(collector.events) == 2
+    stats = agent.stats()
+    assert stats["dropped"] == {"unprepared": 1}
+    assert stats["errors"] == {"prepare": 1, "finish": 1}
+
+
+CALLABLES = {
+    "identify_user": ("user_id", "u1", "u1"),
+    "identify_company": ("company_id", 7, "7"),
+    "get_metadata": ("metadata", {"plan": "gold"}, {"plan": "gold"}),
+    "get_session_token": ("credential", "Bearer s1", None),
+}
+
+
+def plain(answer):
+    def function(request, response):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return function
+
+
+def later(answer):
+    async def function(request, response):
+        await asyncio.sleep(0)
+        return plain(answer)(request, response)
+
+    return function
+
+
+@pytest.mark.parametrize("kind", [plain, later])
+@pytest.mark.parametrize("way", ["finish", "finish_async"])
+def test_the_hosts_callables_are_asked_once_with_request_and_response(
+    make_agent, call, collector, kind, way
+):
+    seen = []
+
+    def watching(answer):
+        inner = kind(answer)
+
+        def function(request, response):
+            seen.append((request, response))
+            return inner(request, response)
+
+        async def waiting(request, response):
+            return await function(request, response)
+
+        return function if kind is plain else waiting
+
+    agent = make_agent(**{name: watching(answer) for name, (_, answer, _) in CALLABLES.items()})
+    assert agent.asynchronous == (kind is later)
+    made = call(
+        request="request", response="response", request_headers=[("authorization", "Bearer other")]
+    )
+    if way == "finish":
+        agent.finish(made)
+    else:
+        asyncio.run(agent.finish_async(made))
+    assert agent.flush(5)
+    (event,) = collector.events
+    for field, _, expected in CALLABLES.values():
+        assert event[field] == (expected or event["credential"])
+    assert event["credential"] == hashlib.sha256(b"s1").hexdigest()
+    assert seen == [("request", "response")] * 4
+    assert agent.stats()["errors"] == {}
+
+
+@pytest.mark.parametrize("kind", [plain, later])
+@pytest.mark.parametrize("bad", [RuntimeError("hush"), "wrong type"])
+def test_a_callable_that_fails_is_counted_and_its_field_left_empty(
+    make_agent, call, collector, kind, bad, caplog
+):
+    wrong = {
+        "identify_user": [],
+        "identify_company": True,
+        "get_metadata": "x",
+        "get_session_token": 5,
+    }
+    answers = {name: bad if isinstance(bad, Exception) else wrong[name] for name in wrong}
+    agent = make_agent(
+        **{name: kind(answer) for name, answer in answers.items()}, user_id_headers=["X-User"]
+    )
+    headers = [("x-user", "u"), ("authorization", "Bearer t")]
+    agent.finish(call(request=1, response=2, request_headers=headers))
+    asyncio.run(agent.finish_async(call(request=1, response=2, request_headers=headers)))
+    assert agent.flush(5)
+    assert len(collector.events) == 2
+    for event in collector.events:
+        assert not {"user_id", "company_id", "metadata", "credential"} & event.keys()
+    assert agent.stats()["errors"] == dict.fromkeys(answers, 2)
+    assert "hush" not in caplog.text
+
+
+def test_a_callable_that_names_nobody_leaves_it_to_the_headers(make_agent, call, collector):
+    agent = make_agent(
+        identify_user=plain(None), identify_company=plain(""), user_id_headers=["X-User"]
+    )
+    agent.finish(call(request_headers=[("x-user", "u")]))
+    assert agent.flush(5)
+    assert collector.events[0]["user_id"] == "u"
+
+
+@pytest.mark.parametrize("kind", [plain, later])
+def test_skip_leaves_calls_out(make_agent, call, collector, kind):
+    answers = iter([True, False, "yes", RuntimeError(), None] * 2)
+    agent = make_agent(skip=lambda a, b: plain(next(answers))(a, b)) if kind is plain else None
+    if agent is None:
+
+        async def skip(request, response):
+            return plain(next(answers))(request, response)
+
+        agent = make_agent(skip=skip)
+    for _ in range(5):
+        agent.finish(call(request=1))
+    assert agent.flush(5)
+    for _ in range(5):
+        asyncio.run(agent.finish_async(call(request=1)))
+    assert agent.flush(5)
+    stats = agent.stats()
+    assert (stats["skipped"], stats["sent"], stats["errors"]) == (4, 6, {"skip": 2})
+    assert accounted(stats) == 10
+
+
+def test_a_plain_function_that_returns_a_coroutine_is_a_failure_not_a_warning(
+    make_agent, call, collector
+):
+    agent = make_agent(skip=lambda request, response: later(answer=True)(request, response))
+    agent.finish(call())
+    assert agent.flush(5)
+    assert agent.stats()["errors"] == {"skip": 1}
+    assert len(collector.events) == 1
+
+
+def test_a_cancelled_task_can_still_hand_its_call_over(make_agent, call, collector):
+    async def slow(request, response):
+        await asyncio.sleep(0 if done else 60)
+        return "u"
+
+    done = []
+    agent = make_agent(identify_user=slow)
+    made = call(request=1)
+
+    async def cancelled():
+        task = asyncio.ensure_future(agent.finish_async(made))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    done.append(True)
+    agent.finish(made)
+    assert agent.flush(5)
+    assert [event["user_id"] for event in collector.events] == ["u"]
+    assert agent.stats()["captured"] == 1
+
+
+def test_a_coroutine_that_hangs_holds_the_sender_only_so_long(make_agent, call, collector):
+    async def hangs(request, response):
+        await asyncio.sleep(60)
+
+    agent = make_agent(identify_user=hangs, timeout_seconds=0.2)
+    agent.finish(call(request=1))
+    assert agent.flush(5)
+    assert "user_id" not in collector.events[0]
+    assert agent.stats()["errors"] == {"coroutine": 1}
+
+
+def test_the_hosts_objects_do_not_live_on_in_the_queue(make_agent, call):
+    class Request:
+        pass
+
+    agent = make_agent(timer_wake_up_seconds=60, identify_user=lambda request, response: "u")
+    request = Request()
+    gone = weakref.ref(request)
+    agent.finish(call(request=request))
+    del request
+    gc.collect()
+    assert gone() is None
+
+
+def test_sampled_weights_sum_to_the_calls_after_a_flush(make_agent, call, collector):
+    agent = make_agent(
+        sample_rate=30, sample_rules=[{"user": "vip", "rate": 100}], timer_wake_up_seconds=60
+    )
+    for number in range(100):
+        agent.finish(call(user="vip" if number % 4 == 0 else f"u{number % 4}"))
+    assert agent.flush(5)
+    weights = {}
+    for event in collector.events:
+        weights[event["user_id"]] = weights.get(event["user_id"], 0) + event["weight"]
+    assert weights == {"vip": 25, "u1": 25, "u2": 25, "u3": 25}
+    assert len(collector.events) < 60
+    assert accounted(agent.stats()) == 100
+
+
+def test_stats_add_up_over_all_live_agents(make_agent, call):
+    before = tollkeeper.capture.stats().get("captured", 0)
+    first, second = (
+        make_agent(timer_wake_up_seconds=60),
+        make_agent(timer_wake_up_seconds=60, event_queue_size=1),
+    )
+    for agent in (first, second, second):
+        agent.finish(call())
+    total = tollkeeper.capture.stats()
+    assert total["captured"] - before == 3
+    assert total["dropped"]["queue_full"] >= 1
+
+
+def test_many_threads_hand_over_without_loss(make_agent, call, collector):
+    agent = make_agent(batch_size=50)
+
+    def work():
+        for _ in range(250):
+            agent.finish(call())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert agent.flush(10)
+    assert (
+        len({event["transaction_id"] for event in collector.events})
+        == len(collector.events)
+        == 1000
+    )
+
+
+def in_child(work):
+    """The exit code of a forked child that runs the work."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        signal.alarm(20)  # a child that hangs must not outlive the test
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_forked_children_send_their_own_calls_and_only_those(
+    make_agent, call, collector, tmp_path, spooled
+):
+    extra = {"spool_directory": str(tmp_path)} if spooled else {}
+    agent = make_agent(timer_wake_up_seconds=60, **extra)
+    agent.finish(call(path="/parent/before"))
+    parent = agent.instance
+
+    def child(number):
+        agent.finish(call(path=f"/child/{number}"))
+        assert agent.instance != parent
+        assert agent.flush(5)
+        assert agent.stats()["sent"] == 1
+        agent.close(5)
+
+    assert [in_child(lambda number=number: child(number)) for number in range(3)] == [0, 0, 0]
+    agent.finish(call(path="/parent/after"))
+    assert agent.flush(5)
+    paths = sorted(event["request"]["uri"].partition(".com")[2] for event in collector.events)
+    assert paths == ["/child/0", "/child/1", "/child/2", "/parent/after", "/parent/before"]
+    assert len({event["transaction_id"] for event in collector.events}) == 5
+    instances = {
+        json.loads(headers["x-tollkeeper-capture"])["instance"] for headers, _ in collector.requests
+    }
+    assert len(instances) == 4
+
+
+def test_a_fork_while_others_hand_over_never_hangs(make_agent, call, collector):
+    agent = make_agent(batch_size=5, timer_wake_up_seconds=0.01)
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            agent.finish(call())
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+
+    def child():
+        agent.finish(call())
+        assert agent.flush(5)
+
+    try:
+        assert [in_child(child) for _ in range(10)] == [0] * 10
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_options_that_cannot_work_are_refused_before_the_first_call(tmp_path):
+    (tmp_path / "file").touch()
+    for bad in (
+        {"jwt_key": "-----BEGIN PUBLIC KEY-----"},
+        {"sample_rules": [{"rate": 0}]},
+        {"should_skip": "(("},
+    ):
+        with pytest.raises(InvalidSettings):
+            Agent(read_options({"application_id": "x" * 50, **bad}, environment={}))
+    with pytest.raises(InvalidSettings, match="spool_directory"):
+        Agent(
+            read_options(
+                application_id="x" * 50, environment={}, spool_directory=str(tmp_path / "file")
+            )
+        )
