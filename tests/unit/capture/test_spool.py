@@ -121,7 +121,7 @@ def test_what_an_heir_could_not_send_goes_to_the_next(tmp_path):
     assert last.adopt() == 1
     assert drained(last) == [b"e"]
     last.close()
-    assert list(last.root.iterdir()) == []
+    assert list(last.root.rglob("*.seg")) == []
 
 
 def test_other_applications_in_the_same_folder_keep_their_events(tmp_path):
