@@ -204,14 +204,7 @@ class _Exchange:
         environs.describe(call, request.META)
         call.method = request.method or "GET"
         call.scheme = request.scheme or "http"
-        scope = getattr(request, "scope", None)
-        if scope is not None:
-            raw_path = scope.get("raw_path")
-            call.path = (
-                raw_path.decode("latin-1")
-                if raw_path
-                else request.get_full_path().partition("?")[0]
-            )
+        call.path = _path(request)
         call.time_us = self._start_us
         call.duration_us = (self._end_ns - self._start_ns) // 1000
         call.outcome = outcome
@@ -247,6 +240,16 @@ class _Exchange:
         if self._response_tee is not None:
             call.response_body = self._response_tee.body()
             call.response_truncated = self._response_tee.truncated
+
+
+def _path(request: Any) -> str:
+    scope = getattr(request, "scope", None)
+    if scope is None:
+        return environs.path(request.META)
+    raw_path = scope.get("raw_path")
+    return str(
+        raw_path.decode("latin-1") if raw_path else request.get_full_path().partition("?")[0]
+    )
 
 
 class _Closer:

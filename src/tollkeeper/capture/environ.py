@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from tollkeeper.capture.call import Call, Headers
 
 MEMO_NAMES_COUNT = 1024
+LONGEST_MEMO_NAME_CHARACTERS = 64
 # Kept as they are by a client that quotes a path (RFC 3986 pchar, and the separator).
 _PATH_SAFE = "/~!$&'()*+,;=:@"
 
 
-@lru_cache(maxsize=MEMO_NAMES_COUNT)
-def _header_name(key: str) -> str | None:
-    if key.startswith("HTTP_"):
-        return key[5:].replace("_", "-").lower()
-    if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        return key.replace("_", "-").lower()
-    return None
+class _Names(dict[str, str]):
+    """The header's name of each key, or "" for a key that is none; bounded in number and length."""
+
+    def __missing__(self, key: str) -> str:
+        name = ""
+        if key.startswith("HTTP_"):
+            name = key[5:].replace("_", "-").lower()
+        elif key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            name = key.replace("_", "-").lower()
+        if len(key) <= LONGEST_MEMO_NAME_CHARACTERS:
+            if len(self) >= MEMO_NAMES_COUNT:
+                self.clear()
+            self[key] = name
+        return name
+
+
+_names = _Names()
 
 
 def headers(environ: Mapping[str, Any]) -> Headers:
     """The request's headers; repeats were joined by the server, underscores became dashes."""
-    found = []
-    for key, value in environ.items():
-        name = _header_name(key)
-        if name is not None and value:
-            found.append((name, str(value)))
-    return found
+    return [(name, value) for key, value in environ.items() if (name := _names[key]) and value]
 
 
 def has_body(environ: Mapping[str, Any]) -> bool:
@@ -40,9 +45,9 @@ def has_body(environ: Mapping[str, Any]) -> bool:
 
 def path(environ: Mapping[str, Any]) -> str:
     """The path percent-encoded as it was received, or quoted again if the server did not keep it."""
-    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     if raw.startswith("/"):
-        return str(raw).partition("?")[0]
+        return raw.partition("?")[0]
     decoded = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     return quote(decoded.encode("latin-1", "replace"), safe=_PATH_SAFE) or "/"
 
@@ -57,11 +62,12 @@ def host(environ: Mapping[str, Any]) -> str:
 
 
 def describe(call: Call, environ: Mapping[str, Any]) -> None:
-    """Fills what the environ says about the request; cheap enough for the request's own path."""
-    call.method = str(environ.get("REQUEST_METHOD", "GET"))
-    call.scheme = str(environ.get("wsgi.url_scheme", "http"))
+    """Fills what the environ says about the request, but for its method and path.
+
+    Those two are read before the application runs, which may change them as it goes.
+    """
+    call.scheme = environ.get("wsgi.url_scheme", "http")
     call.host = host(environ)
-    call.path = path(environ)
-    call.query = str(environ.get("QUERY_STRING", ""))
+    call.query = environ.get("QUERY_STRING", "")
     call.request_headers = headers(environ)
-    call.peer_ip = str(environ.get("REMOTE_ADDR") or "")
+    call.peer_ip = environ.get("REMOTE_ADDR") or ""
