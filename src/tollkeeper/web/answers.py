@@ -25,11 +25,17 @@ class Refusal(BaseModel):
     field: str | None = None
 
 
+def _refusal(description: str) -> dict[str, Any]:
+    schema = Refusal.model_json_schema()
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+
+
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Refusal, "description": "No or an unknown credential."},
-    404: {"model": Refusal, "description": "There is no such application or thing."},
-    422: {"model": Refusal, "description": "A part of the question is wrong; field names it."},
-    503: {"model": Refusal, "description": "It took too long, or too many streams are open."},
+    401: _refusal("No or an unknown credential."),
+    404: _refusal("There is no such application or thing."),
+    413: _refusal("The question is too long."),
+    422: _refusal("A part of the question is wrong; field names it."),
+    503: _refusal("It took too long, or too many streams are open."),
 }
 
 
