@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 # What a user's program does: wrap an application, serve a call, end.
 PROGRAM = """
 import sys
+
+before = set(sys.modules)  # Debian's Python comes with a sitecustomize
 from wsgiref.simple_server import demo_app
 from wsgiref.util import setup_testing_defaults
 
@@ -33,7 +35,8 @@ for number in range(3):
     result = app(environ, lambda status, headers, exc_info=None: print)
     list(result)
     result.close()
-third_party = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+loaded = set(sys.modules) - before
+third_party = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names)
 print(sorted(name for name in third_party if not name.startswith("_")))
 """
 

@@ -129,7 +129,11 @@ def _print_table(answer: dict[str, Any], shape: Shape, interval: str | None) -> 
     if shares is not None:
         table.add_column("share", justify="right", footer="100%")
         table.add_column("", no_wrap=True)
-    most = max(shares or [0.0], default=0.0)
+    rest = [shape.groups > 0 and row[shape.times] is None for row in rows]
+    # The rest has no bar: beside it nobody else's could be seen.
+    most = max(
+        (s for s, is_rest in zip(shares or (), rest, strict=False) if not is_rest), default=0
+    )
     for place, row in enumerate(rows):
         cells = [Text(name) for name in _labels(row, columns, shape, interval)]
         cells += [
@@ -137,7 +141,7 @@ def _print_table(answer: dict[str, Any], shape: Shape, interval: str | None) -> 
             for value, column in zip(row[shape.lead :], metrics, strict=True)
         ]
         if shares is not None:
-            length = bar(shares[place] / most if most else 0)
+            length = "" if rest[place] or not most else bar(shares[place] / most)
             cells += [Text(f"{shares[place]:.1%}"), Text(length, style="cyan")]
         table.add_row(*cells)
     out = console()
