@@ -62,14 +62,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def empty_server(builder: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def empty_server(
+    builder: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
     """A server that nobody sends anything to, except its own test."""
     with ServerProcess(tmp_path_factory.mktemp("empty")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def server(builder: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(
+    builder: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
     """A server with a week of calls."""
     with ServerProcess(tmp_path_factory.mktemp("week")) as running:
         with running.collector() as client:

@@ -33,7 +33,9 @@ def _load(name: str) -> Any:
 def open_request(page: Page) -> None:
     """Open the first failed request and its response."""
     page.locator("tr[data-row]", has_text="POST").first.click()
-    page.get_by_role("complementary", name="Request detail").get_by_role("tab", name="Request", exact=True).click()
+    page.get_by_role("complementary", name="Request detail").get_by_role(
+        "tab", name="Request", exact=True
+    ).click()
 
 
 def hover_chart(page: Page) -> None:
@@ -56,7 +58,6 @@ def ask_palette(page: Page) -> None:
 
 SHOTS: list[tuple[str, str, str, dict[str, int], Any]] = [
     ("connect-light", "/connect", "light", SIZE, None),
-    ("connect-dark", "/connect", "dark", SIZE, None),
     ("requests-light", "/requests?range=7d", "light", SIZE, None),
     ("requests-dark", "/requests?range=7d", "dark", SIZE, None),
     ("request-detail-light", "/requests?range=7d&f=-user:ci-robot", "light", SIZE, open_request),
@@ -64,14 +65,10 @@ SHOTS: list[tuple[str, str, str, dict[str, int], Any]] = [
     ("explore-start-light", "/explore?range=7d", "light", SIZE, None),
     ("explore-users-light", "/explore?range=7d&m=count&by=user&every=day", "light", SIZE, hover_chart),
     ("explore-users-dark", "/explore?range=7d&m=count&by=user", "dark", SIZE, hover_chart),
-    ("explore-status-light", "/explore?range=7d&m=count&by=response.status", "light", SIZE, None),
     ("explore-p95-dark", "/explore?range=7d&m=p95(duration_ms),count&by=request.route&every=day", "dark", SIZE, None),
-    ("explore-bars-light", "/explore?range=7d&m=count&by=customer&view=bars", "light", SIZE, None),
     ("explore-table-dark", "/explore?range=7d&m=count,error_rate,p95(duration_ms)&by=request.route&view=table", "dark", SIZE, None),
-    ("filter-light", "/requests?range=7d", "light", SIZE, type_filter),
     ("palette-dark", "/requests?range=7d", "dark", SIZE, ask_palette),
     ("phone-requests-light", "/requests?range=7d", "light", PHONE, None),
-    ("phone-explore-dark", "/explore?range=7d&m=count&by=user", "dark", PHONE, None),
 ]  # fmt: skip
 
 
@@ -80,7 +77,11 @@ def main(folder: Path) -> None:
     flags = _load("conftest").FLAGS
     traffic = _load("traffic")
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, ServerProcess(Path(data)) as server, sync_playwright() as play:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        ServerProcess(Path(data)) as server,
+        sync_playwright() as play,
+    ):
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
         _shoot(browser, server, folder, ("connect-first-light", "/connect", "light", SIZE, None))
         with server.collector(timeout=120) as client:
@@ -91,10 +92,19 @@ def main(folder: Path) -> None:
         browser.close()
 
 
-def _shoot(browser: Any, server: ServerProcess, folder: Path, shot: tuple[str, str, str, dict[str, int], Any]) -> None:
+def _shoot(
+    browser: Any,
+    server: ServerProcess,
+    folder: Path,
+    shot: tuple[str, str, str, dict[str, int], Any],
+) -> None:
     name, path, scheme, size, act = shot
     context = browser.new_context(
-        viewport=size, color_scheme=scheme, timezone_id="Europe/Berlin", locale="en-US", reduced_motion="reduce"
+        viewport=size,
+        color_scheme=scheme,
+        timezone_id="Europe/Berlin",
+        locale="en-US",
+        reduced_motion="reduce",
     )
     page = context.new_page()
     page.goto(f"{server.url}/login#token={server.admin_token}")

@@ -37,7 +37,9 @@ def test_page_is_accessible(
 ) -> None:
     with visit(server, color_scheme=scheme, viewport=SIZES[size]) as visitor:
         page = visitor.open(PAGES[name])
-        page.wait_for_load_state("networkidle") if "requests" not in name else page.wait_for_timeout(800)
+        page.wait_for_load_state(
+            "networkidle"
+        ) if "requests" not in name else page.wait_for_timeout(800)
         assert axe(page) == []
         width = page.evaluate("() => document.documentElement.scrollWidth")
         assert width <= SIZES[size]["width"]

@@ -27,7 +27,11 @@ def test_first_event_turns_the_waiting_page_green_and_leads_to_its_request(
         expect(page.get_by_role("tabpanel")).to_contain_text(empty_server.url)
 
         event = {
-            "request": {"time": "2026-11-20T12:00:00.000Z", "verb": "POST", "uri": "https://api.test/v1/first"},
+            "request": {
+                "time": "2026-11-20T12:00:00.000Z",
+                "verb": "POST",
+                "uri": "https://api.test/v1/first",
+            },
             "response": {"time": "2026-11-20T12:00:00.012Z", "status": 201},
             "user_id": "ada",
         }
@@ -84,7 +88,9 @@ def test_a_live_call_enters_the_list_and_rows_can_be_walked_by_keys(
     with visit(server) as visitor:
         page = visitor.open("/requests?f=user:live-caller")
         expect(page.get_by_role("heading", name="No request matches this filter")).to_be_visible()
-        expect(page.get_by_role("button", name="Live", exact=True)).to_have_attribute("aria-pressed", "true")
+        expect(page.get_by_role("button", name="Live", exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
         page.wait_for_timeout(500)
         with server.collector() as client:
             for path in ("one", "two"):
@@ -126,7 +132,10 @@ def test_calls_by_user_shows_the_numbers_of_the_api(
         shown = [
             (name, calls.split("\t")[0].strip())
             for name, calls in (
-                (row.get_by_role("rowheader").inner_text(), row.get_by_role("cell").first.inner_text())
+                (
+                    row.get_by_role("rowheader").inner_text(),
+                    row.get_by_role("cell").first.inner_text(),
+                )
                 for row in table.locator("tbody tr").all()
             )
         ]
@@ -236,15 +245,22 @@ def test_without_a_session_a_link_asks_to_sign_in_and_comes_back(
         visitor.faults[:] = [fault for fault in visitor.faults if "401" not in fault]
 
 
-def test_csv_holds_the_table_on_the_screen(server: ServerProcess, visit: Callable[..., Any]) -> None:
+def test_csv_holds_the_table_on_the_screen(
+    server: ServerProcess, visit: Callable[..., Any]
+) -> None:
     with visit(server) as visitor:
-        page = visitor.open("/explore?range=7d&m=count,p95(duration_ms)&by=request.route&view=table")
+        page = visitor.open(
+            "/explore?range=7d&m=count,p95(duration_ms)&by=request.route&view=table"
+        )
         rows = page.get_by_role("region", name="Numbers").locator("tbody tr")
         expect(rows.first).to_be_visible()
         names = [row.get_by_role("rowheader").inner_text() for row in rows.all()]
         with page.expect_download() as download:
             page.get_by_role("button", name="CSV").click()
-        assert re.fullmatch(r"explore_\d{4}-\d\d-\d\d_\d{4}-\d\d-\d\d_Europe-Berlin\.csv", download.value.suggested_filename)
+        assert re.fullmatch(
+            r"explore_\d{4}-\d\d-\d\d_\d{4}-\d\d-\d\d_Europe-Berlin\.csv",
+            download.value.suggested_filename,
+        )
         lines = download.value.path().read_text().splitlines()
         assert lines[0] == "route,count,p95(duration_ms)"
         assert [line.split(",")[0] for line in lines[1:]] == names
@@ -273,4 +289,6 @@ def test_the_numbers_lead_to_the_requests_behind_them(
         expect(page.get_by_role("heading", level=1)).to_have_text("Requests")
         expect(page).to_have_url(re.compile(r"range=7d"))
         expect(page.get_by_role("button", name="Edit filter: customer is Globex")).to_be_visible()
-        expect(page.get_by_role("table").locator("tbody tr[data-row]").first).to_contain_text("Globex")
+        expect(page.get_by_role("table").locator("tbody tr[data-row]").first).to_contain_text(
+            "Globex"
+        )

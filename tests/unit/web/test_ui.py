@@ -25,7 +25,9 @@ class Client:
 
         async def exchange() -> httpx.Response:
             async with httpx.AsyncClient(
-                transport=self._transport, base_url="http://test", headers={"accept-encoding": "identity"}
+                transport=self._transport,
+                base_url="http://test",
+                headers={"accept-encoding": "identity"},
             ) as client:
                 return await client.request(method, path, headers=given)
 
@@ -56,7 +58,9 @@ def test_every_path_of_the_dashboard_gets_the_page(client: Client, path: str) ->
     assert answer.headers["cache-control"] == "no-cache"
 
 
-@pytest.mark.parametrize("path", ["/api/nothing", "/v1/nothing", "/health/x", "/metrics", "/missing.js"])
+@pytest.mark.parametrize(
+    "path", ["/api/nothing", "/v1/nothing", "/health/x", "/metrics", "/missing.js"]
+)
 def test_unknown_addresses_of_machines_and_files_are_problems(client: Client, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 404
@@ -65,7 +69,14 @@ def test_unknown_addresses_of_machines_and_files_are_problems(client: Client, pa
 
 
 @pytest.mark.parametrize(
-    "path", ["/.stamp", "/assets/../.stamp", "/assets/..%2f.stamp", "/assets/index-abc.js.gz", "/%2e%2e/ui.py"]
+    "path",
+    [
+        "/.stamp",
+        "/assets/../.stamp",
+        "/assets/..%2f.stamp",
+        "/assets/index-abc.js.gz",
+        "/%2e%2e/ui.py",
+    ],
 )
 def test_only_shipped_files_are_served(client: Client, path: str) -> None:
     answer = client.get(path)

@@ -41,10 +41,15 @@ export function aligned(data: ChartData): uPlot.AlignedData {
   return [xs, ...rows] as uPlot.AlignedData;
 }
 
+const BAR_MOST = 84;
+
+/** Of its bucket a bar takes this much. */
+const barShare = (data: ChartData): number => (data.starts.length > 90 ? 0.92 : 0.78);
+
 function seriesOf(data: ChartData): uPlot.Series[] {
   if (data.kind === "stack") {
     const radius = data.series.length === 1 ? 0.12 : 0;
-    const bars = uPlot.paths.bars?.({ size: [data.starts.length > 90 ? 0.92 : 0.78, 84], align: 1, radius });
+    const bars = uPlot.paths.bars?.({ size: [barShare(data), BAR_MOST], align: 1, radius });
     return [...data.series].reverse().map((series) => ({
       label: series.label, fill: css(series.color), stroke: css(series.color), width: 0, points: { show: false }, ...(bars ? { paths: bars } : {}),
     }));
@@ -93,7 +98,8 @@ function stripes(plot: uPlot, data: ChartData, index: number): void {
   const { ctx } = plot;
   const total = data.series.reduce((sum, series) => sum + (series.values[index] ?? 0), 0);
   const left = plot.valToPos((data.starts[index] ?? 0) / 1000, "x", true);
-  const right = plot.valToPos((data.starts[index + 1] ?? data.end) / 1000, "x", true);
+  const next = plot.valToPos((data.starts[index + 1] ?? data.end) / 1000, "x", true);
+  const right = left + Math.min((next - left) * barShare(data), BAR_MOST * devicePixelRatio);
   const top = plot.valToPos(total, "y", true);
   const bottom = plot.bbox.top + plot.bbox.height;
   ctx.save();

@@ -72,8 +72,15 @@ export function chartOf(series: Answer, result: Result, fields: string[], metric
   return {
     starts, end: add(last, unit, 1, zone), interval: unit, zone, unit: result.units[0] ?? null, isPartial: endsNow, isCut: series.asked.from - (starts[0] ?? 0) > 1000,
     kind: isSummable(metric) ? "stack" : "lines",
-    series: result.groups.map((group) => ({ key: group.key, label: group.label, color: group.color, values: lines.get(group.key) ?? [] })),
+    series: ordered(result.groups, fields).map((group) => ({ key: group.key, label: group.label, color: group.color, values: lines.get(group.key) ?? [] })),
   };
+}
+
+/** Statuses are stacked by their number, so that a class stays together; all else by size. */
+function ordered(groups: Group[], fields: string[]): Group[] {
+  if (fields.length !== 1 || fields[0] !== "response.status") return groups;
+  const rank = (group: Group) => (group.isOther ? Infinity : Number(group.values[0] ?? 0) || 999);
+  return [...groups].sort((a, b) => rank(a) - rank(b));
 }
 
 /** The filter that leaves only this group. */
