@@ -1,7 +1,7 @@
 """A server that ends itself at a named point, or that has a bug: what crash tests run.
 
     python -m tollkeeper.testing.crashing serve --data DIR --port 0 --crash-at pipeline.stored:3
-    python -m tollkeeper.testing.crashing serve --data DIR --port 0 --bug no_token
+    python -m tollkeeper.testing.crashing serve --data DIR --port 0 --bug no_dedupe
     python -m tollkeeper.testing.crashing serve --data DIR --port 0 --hold-at pipeline.begun
 
 ``--crash-at POINT:N`` sends itself SIGKILL when it passes the point for the N-th time;
@@ -79,11 +79,11 @@ class _AnswersBeforeCommit(Journal):
         return done
 
 
-class _SendsNoToken(Pipeline):
+class _NamesBlocksAnew(Pipeline):
     """Bug: the store cannot recognise a block that comes again."""
 
     def _insert(self, block: Block) -> None:
-        self._store.insert_block(block.events, token="")
+        self._store.insert_block(block.events, token=os.urandom(8).hex())
 
 
 class _CountsApart(Pipeline):
@@ -129,7 +129,7 @@ class _SeesNothingTwice(Seen):
 
 BUGS: Mapping[str, tuple[str, type]] = {
     "ack_before_commit": ("Journal", _AnswersBeforeCommit),
-    "no_token": ("Pipeline", _SendsNoToken),
+    "token_of_its_own": ("Pipeline", _NamesBlocksAnew),
     "counts_apart": ("Pipeline", _CountsApart),
     "position_first": ("Pipeline", _MovesPositionFirst),
     "replay_skipped": ("Pipeline", _ForgetsHalfBlocks),

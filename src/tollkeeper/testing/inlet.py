@@ -58,11 +58,15 @@ class Inlet:
         fault: Callable[[str], None] = lambda _: None,
         announcers: Sequence[Announcer] = (),
     ) -> None:
-        """Opens everything of a folder; ``fault`` is called at the pipeline's named points."""
+        """Opens everything of a folder; ``fault`` is called at the pipeline's named points.
+
+        ``peer`` is the address that entries come from, ``peer_of`` what the pipeline makes of it.
+        """
         self.folder = folder
         self.store = store
         self.fault = fault
         self.peer = "192.0.2.1"
+        self.peer_of: Callable[[Attributes], str] = lambda attributes: attributes.peer
         self.metrics = IngestMetrics(CollectorRegistry())
         self.outcomes = Outcomes()
         self._announcers = announcers
@@ -169,7 +173,7 @@ class Inlet:
             position=entry.position,
             received_us=entry.received_us,
             digest=attributes.digest,
-            peer=attributes.peer,
+            peer=self.peer_of(attributes),
             pepper=PEPPER,
             user_claim="",
         )
