@@ -74,8 +74,9 @@ def server(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def tally(server: ServerProcess) -> Tally:
-    return Tally(server)
+def tally(server: ServerProcess) -> Iterator[Tally]:
+    with Tally(server) as asking:
+        yield asking
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
 from tollkeeper.testing.server import ServerProcess
@@ -17,7 +19,9 @@ class Tally:
     """Asks a running server for its counts. Each answer waits until what was accepted is stored."""
 
     def __init__(self, server: ServerProcess) -> None:
+        """Holds one connection until ``close``."""
         self.server = server
+        self._client = server.client()
 
     def wait_for(self, event_count: int, *, seconds: float = 30.0) -> None:
         """Returns once at least so many events are stored.
@@ -25,17 +29,7 @@ class Tally:
         Raises:
             RuntimeError: fewer arrived in time; with what the server wrote.
         """
-        pause = threading.Event()
-        seen = 0
-        with self.server.client() as client:
-            for _ in range(int(seconds / 0.1)):
-                seen = client.get("/api/status").json()["events_total"]
-                if seen >= event_count:
-                    return
-                pause.wait(0.1)
-        raise RuntimeError(
-            f"{seen} of {event_count} events arrived in {seconds} s\n{self.server.log}"
-        )
+        self._wait(lambda status: status["events_total"] >= event_count, seconds)
 
     def by(self, *fields: str, **question: Any) -> dict[Any, int]:
         """Calls of all time by a field; with several fields, the keys are tuples."""
@@ -57,15 +51,47 @@ class Tally:
     @property
     def duplicate_count(self) -> int:
         """Resent events that the server recognised since it started."""
-        self.server.settle()
-        with self.server.client() as client:
-            found = _DUPLICATES.search(client.get("/metrics").text)
+        self._settle()
+        found = _DUPLICATES.search(self._client.get("/metrics").text)
         return int(float(found[1])) if found else 0
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self._client.close()
+
+    def __enter__(self) -> Tally:
+        """The tally itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Ends the connection."""
+        self.close()
+
+    def _settle(self) -> None:
+        def settled(status: dict[str, Any]) -> bool:
+            journal = status["journal"]
+            return bool(journal["stored_position"] == journal["last_position"])
+
+        self._wait(settled, 30.0)
+
+    def _wait(self, holds: Callable[[dict[str, Any]], bool], seconds: float) -> None:
+        pause = threading.Event()
+        status: dict[str, Any] = {}
+        for _ in range(int(seconds / 0.1)):
+            status = self._client.get("/api/status").json()
+            if holds(status):
+                return
+            pause.wait(0.1)
+        raise RuntimeError(f"after {seconds} s the server has {status}\n{self.server.log}")
+
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
-        self.server.settle()
-        with self.server.client() as client:
-            answer = client.request(method, path, **arguments)
+        self._settle()
+        answer = self._client.request(method, path, **arguments)
         if answer.status_code != 200:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
         found: dict[str, Any] = answer.json()
