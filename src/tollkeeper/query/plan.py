@@ -5,6 +5,9 @@ ragged ends of a window, from ``events``. A bucket in which somebody's usage cha
 answered one level finer, since a rollup row cannot be split. Stretches do not overlap and cover
 the window, so their rows are simply added up.
 
+Where raw events were let go sooner than rollups, only whole rollup rows still count: the ragged ends
+and split buckets of a window that old are empty.
+
 Guarantee: for whatever a plan gives, the answer equals that of raw events alone (property test).
 """
 
