@@ -50,9 +50,13 @@ def builder() -> ModuleType:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; its absence is a failure, since nothing here means anything without it."""
+    """Debian's Chromium; its absence is a failure, since nothing here means anything without it.
+
+    One for each module and not for the session: while Playwright's synchronous API is on, an event
+    loop runs in this thread, and tests elsewhere that call `asyncio.run` would be refused.
+    """
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "the browser tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
