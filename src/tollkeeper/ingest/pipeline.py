@@ -24,6 +24,7 @@ from tollkeeper.clock import Clock
 from tollkeeper.errors import Overloaded, StoreError
 from tollkeeper.ingest import steps
 from tollkeeper.ingest.block import Attributes, Block
+from tollkeeper.ingest.dedupe import dedupe, keys_of
 from tollkeeper.ingest.isolate import unstorable
 from tollkeeper.ingest.normalise import Context
 from tollkeeper.ingest.outcomes import Outcomes
@@ -215,7 +216,7 @@ class Pipeline:
                 steps.decode(block, self._context)
                 steps.set_aside(block, self._unstorable)
             with timed("dedupe"):
-                steps.dedupe(block, self._seen, self._store)
+                dedupe(block, self._seen, self._store)
             self._begin(block)
             self._fault("pipeline.begun")
             with timed("store"):
@@ -253,7 +254,7 @@ class Pipeline:
             progress.finish(connection, block.last)
 
     def _finish(self, block: Block) -> None:
-        self._seen.add(steps.keys_of(block.events))
+        self._seen.add(keys_of(block.events))
         self.stored_position = block.last
         self._half = None
         self._unstorable.clear()

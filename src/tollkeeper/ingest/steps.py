@@ -6,12 +6,11 @@ block that was stored in half comes out the same when it is sent again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Set
 from dataclasses import replace
 from typing import Any
 
 import msgspec
-import numpy as np
 import structlog
 from msgspec import structs
 from sqlalchemy import Connection, case
@@ -20,8 +19,6 @@ from tollkeeper.errors import InvalidInput
 from tollkeeper.identity.item import read_item
 from tollkeeper.ingest import cloudevents, quarantine
 from tollkeeper.ingest.block import (
-    CONFLICT,
-    DUPLICATE,
     REJECTED,
     STORED,
     Attributes,
@@ -33,11 +30,9 @@ from tollkeeper.ingest.block import (
 from tollkeeper.ingest.decode import Decoder, Rejection, split
 from tollkeeper.ingest.normalise import Context, Measures, normalise, verify
 from tollkeeper.ingest.quarantine import Held
-from tollkeeper.ingest.seen import Keys, Seen
 from tollkeeper.journal.entry import Entry
-from tollkeeper.model.event import Event, WireEvent
+from tollkeeper.model.event import WireEvent
 from tollkeeper.store import counters
-from tollkeeper.store.events import EventStore
 from tollkeeper.store.tables import conflicts, drops
 from tollkeeper.store.upsert import upsert
 
@@ -218,44 +213,6 @@ def set_aside(block: Block, unstorable: Set[tuple[int, int]]) -> None:
         )
         _hold(block, entry, _ATTRIBUTES.decode(entry.attributes), rejection)
     block.events = kept
-
-
-def dedupe(block: Block, seen: Seen, store: EventStore) -> None:
-    """Keeps of each (application, id) the first; tells duplicates from conflicts.
-
-    What the block itself stored in an earlier try does not count as seen.
-    """
-    if not block.events:
-        return
-    keys = keys_of(block.events)
-    maybe = keys[seen.maybe(keys)]
-    known = {
-        key: content
-        for key, (content, _, _) in store.seen(
-            np.unique(maybe).tolist(), before=block.first
-        ).items()
-    }
-    kept: list[Event] = []
-    for event in block.events:
-        content = known.get(event.key)
-        if content is None:
-            known[event.key] = event.content
-            kept.append(event)
-            block.note(event.position, event.item, STORED, event_id=event.id)
-        elif content == event.content:
-            block.duplicate_count += 1
-            block.note(event.position, event.item, DUPLICATE, event_id=event.id)
-        else:
-            block.conflicts.append(event)
-            block.note(
-                event.position, event.item, CONFLICT, "other_content", "transaction_id", event.id
-            )
-    block.events = kept
-
-
-def keys_of(events: Sequence[Event]) -> Keys:
-    """The keys of events, for the filter."""
-    return np.fromiter((event.key for event in events), dtype=np.uint64, count=len(events))
 
 
 def count(connection: Connection, block: Block) -> None:

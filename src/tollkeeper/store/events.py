@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +53,14 @@ def _block_settings(token: str) -> dict[str, Any]:
         settings["insert_deduplication_token"] = token
         settings["deduplicate_blocks_in_dependent_materialized_views"] = 1
     return settings
+
+
+class Place(NamedTuple):
+    """Where an event stands in the journal, and the hash of what it says."""
+
+    content: int
+    position: int
+    item: int
 
 
 class Answer:
@@ -183,18 +191,34 @@ class EventStore:
         except ClickHouseError as error:
             raise StoreError(f"cannot do: {error}") from error
 
-    def seen(self, keys: Sequence[int], *, before: int) -> dict[int, tuple[int, int, int]]:
+    def seen(self, keys: Sequence[int], *, before: int) -> dict[int, list[Place]]:
         """What is stored under these keys by blocks that start before a journal position.
 
-        Shape: key → (content, position, item); keys that are not there are missing.
+        Shape: key → its places; keys that are not there are missing.
         """
-        found: dict[int, tuple[int, int, int]] = {}
+        found: dict[int, list[Place]] = {}
         for start in range(0, len(keys), _KEYS_PER_QUERY):
             part = list(keys[start : start + _KEYS_PER_QUERY])
             answer = self.query(sql.statement("seen_keys"), {"keys": part, "before": before})
             for key, content, position, item in answer.rows:
-                found[key] = (content, position, item)
+                found.setdefault(key, []).append(Place(content, position, item))
         return found
+
+    def ids_at(self, places: Sequence[Place]) -> dict[Place, str]:
+        """The ids of the raw events at these places; without those that retention deleted."""
+        answer = self.query(
+            sql.statement("ids_at"),
+            {
+                "positions": [place.position for place in places],
+                "places": [(place.position, place.item) for place in places],
+            },
+        )
+        ids = {(position, item): event_id for position, item, event_id in answer.rows}
+        return {
+            place: ids[place.position, place.item]
+            for place in places
+            if (place.position, place.item) in ids
+        }
 
     def keys_after(self, position: int) -> Iterator[NDArray[np.uint64]]:
         """Keys of all events that were stored from later journal positions, in parts."""
