@@ -17,7 +17,11 @@ def configure(form: Literal["console", "json"], level: str) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The usual one prints local variables, and with them whatever secret they hold.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -31,7 +35,10 @@ def configure(form: Literal["console", "json"], level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared)
+        structlog.stdlib.ProcessorFormatter(
+            processor=renderer,
+            foreign_pre_chain=[*shared, structlog.processors.format_exc_info],
+        )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # Three lines at every start that say nothing; what it warns of is still told.
