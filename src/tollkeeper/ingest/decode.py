@@ -31,6 +31,7 @@ _BOM = b"\xef\xbb\xbf"
 # Possessive, so that a string without an end costs one pass and not one for each quote in it.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _MISSING = re.compile(r"^Object missing required field `([^`]*)`")
@@ -152,9 +153,9 @@ def too_deep(content: bytes) -> bool:
     """
     if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
         return False
-    nest = _STRING.sub(b"", content).translate(None, _NOT_BRACKETS)
+    nest = _STRING.sub(b"", content).translate(_ONE_KIND, _NOT_BRACKETS)
     for _ in range(MAX_DEPTH):
-        nest = nest.replace(b"[]", b"").replace(b"{}", b"")
+        nest = nest.replace(b"[]", b"")
         if not nest:
             return False
     return True

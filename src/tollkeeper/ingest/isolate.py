@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, get_type_hints
 
 from tollkeeper.errors import StoreError
 from tollkeeper.model.event import Event
+
+_KINDS = get_type_hints(Event)
+_PLAIN = Event._make("" if _KINDS[name] is str else 0 for name in Event._fields)
 
 
 class Tryable(Protocol):
@@ -22,8 +25,11 @@ def unstorable(store: Tryable, events: Sequence[Event]) -> list[Event]:
 
     Guarantee: none when the store takes no event at all, because then it is the store that fails.
     """
+    if not _healthy(store):
+        return []
     refused = _refused(store, events)
-    return [] if len(refused) == len(events) and not _healthy(store) else refused
+    # Asked again, because it may have begun to fail in the middle.
+    return refused if _healthy(store) else []
 
 
 def _refused(store: Tryable, events: Sequence[Event]) -> list[Event]:
@@ -45,5 +51,4 @@ def _takes(store: Tryable, events: Sequence[Event]) -> bool:
 
 def _healthy(store: Tryable) -> bool:
     """Whether it takes an event that has nothing special."""
-    kinds = Event.__annotations__
-    return _takes(store, [Event._make("" if kinds[f] == "str" else 0 for f in Event._fields)])
+    return _takes(store, [_PLAIN])

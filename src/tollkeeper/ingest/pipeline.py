@@ -113,7 +113,7 @@ class Pipeline:
         self._stopping.set()
         self._journal.committed.set()
         self._thread.join()
-        self._seen.sync(self.stored_position)
+        self._sync(self.stored_position)
 
     def as_of_us(self, now_us: int) -> int:
         """Up to when everything received is stored: now, or the newest stored entry's time."""
@@ -264,8 +264,12 @@ class Pipeline:
         self._unsynced += len(block.events)
         if self._unsynced >= _SYNC_EVERY_EVENTS:
             self._unsynced = 0
-            with suppress(OSError):  # Only a start would take longer; the next sync makes it up.
-                self._seen.sync(block.last)
+            self._sync(block.last)
+
+    def _sync(self, position: int) -> None:
+        # Without it only the next start takes longer, so a full disk is no reason to fail here.
+        with suppress(OSError):
+            self._seen.sync(position)
 
     def _tell(self, block: Block) -> None:
         self._metrics.note(block)
