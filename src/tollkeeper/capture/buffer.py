@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from itertools import chain
 
 from tollkeeper.capture.call import Call
 
@@ -12,17 +11,17 @@ Item = Call | bytes
 """A call still to be prepared, or an event already encoded."""
 
 _CALL_BYTES = 1100
-_HEADER_BYTES = 170
+_HEADER_BYTES = 200
 
 
 def weigh(call: Call) -> int:
     """About how much memory a waiting call takes, in bytes; rather more than it does than less."""
-    request, response = call.request_headers, call.response_headers
+    headers = call.request_headers + call.response_headers
+    # Joining is the fastest way to add up lengths; names are short, and covered by the allowance.
     size = (
         _CALL_BYTES
-        + _HEADER_BYTES * (len(request) + len(response))
-        + sum(map(len, chain.from_iterable(request)))
-        + sum(map(len, chain.from_iterable(response)))
+        + _HEADER_BYTES * len(headers)
+        + len("".join([value for _, value in headers]))
         + len(call.path)
         + len(call.query)
     )

@@ -74,6 +74,19 @@ def records(data: bytes) -> list[bytes]:
     return out
 
 
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder, by name; nothing when it is gone, as others come and go beside us."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _segments(home: Path) -> list[Path]:
+    """The segments in a folder, the oldest first."""
+    return [path for path in _entries(home) if path.name.endswith(_SUFFIX)]
+
+
 def _locked(home: Path) -> int | None:
     """The descriptor of a folder's lock, taken; None when another process holds it.
 
@@ -155,17 +168,13 @@ class Spool:
 
     def has_leftovers(self) -> bool:
         """True when segments of other instances lie there, dead or alive."""
-        return any(path.parent != self._home for path in list(self.root.glob(f"*/*{_SUFFIX}")))
+        return any(_segments(home) for home in _entries(self.root) if home != self._home)
 
     def adopt(self) -> int:
         """Takes over the segments of processes that are gone; returns how many."""
         adopted = 0
-        try:
-            homes = sorted(path for path in self.root.iterdir() if path.is_dir())
-        except OSError:
-            return 0
-        for home in homes:
-            if home not in self._locks and (list(home.glob(f"*{_SUFFIX}")) or self._is_old(home)):
+        for home in _entries(self.root):
+            if home not in self._locks and (_segments(home) or self._is_old(home)):
                 adopted += self._adopt_home(home)
         return adopted
 
@@ -187,8 +196,7 @@ class Spool:
             return 0  # not ours to read, or gone meanwhile
         if descriptor is None:
             return 0
-        paths = sorted(home.glob(f"*{_SUFFIX}"))
-        found = [Segment(path, path.stat().st_size) for path in paths]
+        found = [Segment(path, path.stat().st_size) for path in _segments(home)]
         with self._lock:
             self._locks[home] = descriptor
             self._closed[:0] = found
@@ -319,7 +327,7 @@ class Spool:
             descriptor = self._locks.pop(home, -1)
         if descriptor < 0:
             return
-        if not any(home.glob(f"*{_SUFFIX}")):
+        if not _segments(home):
             with suppress(OSError):
                 (home / "lock").unlink()
                 home.rmdir()
