@@ -38,10 +38,15 @@ def test_progress_remembers_the_block_under_way_until_it_is_finished(records: En
 def test_what_is_rolled_back_moved_nothing(records: Engine) -> None:
     progress.load(records)
     progress.begin(records, 1, 2)
-    with pytest.raises(ZeroDivisionError), write(records) as connection:
-        counters.add(connection, counters.tally([call()]))
-        progress.finish(connection, 2)
-        raise ZeroDivisionError
+
+    def fail_at_the_end() -> None:
+        with write(records) as connection:
+            counters.add(connection, counters.tally([call()]))
+            progress.finish(connection, 2)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_at_the_end()
     assert progress.load(records) == Progress(0, (1, 2))
     with read(records) as connection:
         assert counters.totals(connection) == {}
