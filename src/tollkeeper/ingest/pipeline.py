@@ -202,7 +202,8 @@ class Pipeline:
         events = size = 0
         for entry in waiting:
             found.append(entry)
-            events += entry.item_count
+            # An empty body makes work too: without end of them there must be an end of the block.
+            events += max(1, entry.item_count)
             size += len(entry.body)
             if events >= _BLOCK_EVENTS or size >= _BLOCK_BYTES:
                 break

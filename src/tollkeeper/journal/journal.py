@@ -26,6 +26,7 @@ _STOPPING = "the server is stopping"
 _PROBE_SECONDS = 1.0
 _COMMIT_ENTRIES = 512
 _TAIL_BYTES = 64 * 1024 * 1024
+_ENTRY_BYTES = 1024  # what an entry takes in memory beside its body
 _COMMIT_BYTES = 32 * 1024 * 1024
 
 
@@ -137,7 +138,7 @@ class Journal:
             self._backlog_entries -= entries
             self._backlog_bytes -= size_bytes
             while self._tail and self._tail[0].position <= position:
-                self._tail_bytes -= len(self._tail.popleft().body)
+                self._tail_bytes -= _footprint(self._tail.popleft())
             drained = []
             while len(self._segments) > 1 and self._segments[1].first <= position + 1:
                 drained.append(self._segments.pop(0))
@@ -202,9 +203,9 @@ class Journal:
             self._backlog_entries += len(entries)
             self._backlog_bytes += size
             self._tail.extend(entries)
-            self._tail_bytes += size
+            self._tail_bytes += sum(map(_footprint, entries))
             while self._tail_bytes > _TAIL_BYTES:
-                self._tail_bytes -= len(self._tail.popleft().body)
+                self._tail_bytes -= _footprint(self._tail.popleft())
             self._last = entries[-1].position
         for entry, (_, future) in zip(entries, group, strict=True):
             future.set_result(entry.position)
@@ -219,6 +220,9 @@ class Journal:
                     self._backlog_entries += count
                     self._backlog_bytes += size
                     self._last = last
+                    # What is on disk only would be missing between the entries in memory.
+                    self._tail.clear()
+                    self._tail_bytes = 0
                 self.committed.set()
 
     def _probe(self) -> None:
@@ -235,6 +239,10 @@ class Journal:
             with self._lock:
                 self._segments.append(segment)
         return segment
+
+
+def _footprint(entry: Entry) -> int:
+    return len(entry.body) + len(entry.attributes) + _ENTRY_BYTES
 
 
 def _answer(group: list[tuple[Entry, Future[int]]], refusal: Overloaded) -> None:

@@ -81,7 +81,7 @@ class Segment:
         try:
             self._writer.executemany(_INSERT, (entry[:_STORED] for entry in entries))
             self._writer.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise

@@ -59,7 +59,8 @@ def _open_chdb(path: str) -> Any:
 
 def open_records(uri: str) -> Engine:
     """An engine for the records database, with what durability needs switched on."""
-    options: dict[str, Any] = {}
+    # Errors go to the log and to whoever asks for readiness: never with the values of a statement.
+    options: dict[str, Any] = {"hide_parameters": True}
     if uri.startswith("postgresql+psycopg:"):
         # Prepared statements get plans that ignore the values: long lists of keys were scanned
         # instead of looked up (75 ms for 4 ms). Poolers between us and the server dislike them too.

@@ -163,6 +163,37 @@ def test_a_position_that_is_on_disk_after_all_is_not_given_twice(tmp_path: Path)
         assert opened.backlog() == (2, 4)
 
 
+def test_what_is_on_disk_only_is_read_in_its_place(tmp_path: Path) -> None:
+    failing = [False, True, False, False]
+
+    def fault(point: str) -> None:
+        if point == "journal.after_commit" and failing.pop(0):
+            raise OSError(5, "the answer was lost")
+
+    limits = Limits(10**9, 0, 10**9)
+    with journal(tmp_path, fault=fault, limits=limits) as opened:
+        opened.append(entry()).result(10)
+        with pytest.raises(Overloaded):
+            opened.append(entry()).result(10)
+        opened.append(entry()).result(10)
+        assert positions(opened) == [1, 2, 3]
+        opened.release(3, entries=3, size_bytes=6)
+        assert opened.backlog() == (0, 0)
+        opened.append(entry()).result(10)
+        assert positions(opened, 3) == [4]
+
+
+def test_empty_bodies_do_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tollkeeper.journal.journal._TAIL_BYTES", 10_000)
+    with journal(tmp_path, limits=Limits(10**9, 0, 10**9)) as opened:
+        for _ in range(30):
+            opened.append(entry(b"")).result(10)
+        assert len(opened._tail) < 10
+        assert positions(opened) == list(range(1, 31))
+
+
 def test_a_journal_that_failed_finds_out_by_itself_that_it_works_again(tmp_path: Path) -> None:
     failing = [True]
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from tollkeeper.store import counters, progress
 from tollkeeper.store.progress import Progress
@@ -101,3 +102,9 @@ def test_a_count_beyond_32_bits_is_kept(records: Engine) -> None:
             counters.add(connection, dict.fromkeys(counters.tally([call()]), (2**40, 2**33)))
     with read(records) as connection:
         assert connection.execute(select(counters_table.c.calls)).scalar_one() == 2**41
+
+
+def test_an_error_never_tells_the_values_of_its_statement(records: Engine) -> None:
+    with pytest.raises(SQLAlchemyError) as failed, write(records) as connection:
+        connection.exec_driver_sql("INSERT INTO no_such_table VALUES (?)", ("sk_live_1",))
+    assert "sk_live_1" not in str(failed.value)
