@@ -22,7 +22,7 @@ from tollkeeper import __version__
 from tollkeeper.capture.ask import Asker
 from tollkeeper.capture.buffer import Buffer, weigh
 from tollkeeper.capture.call import Call
-from tollkeeper.capture.courier import BATCH_BYTES, WAKE_BYTES, Courier
+from tollkeeper.capture.courier import BATCH_BYTES, Courier
 from tollkeeper.capture.guard import FAILED, quiet
 from tollkeeper.capture.loop import OwnLoop
 from tollkeeper.capture.options import Options, read_options
@@ -201,7 +201,7 @@ class Agent:
         count = buffer.put(item, size_bytes, self.clock.monotonic_ns())
         if count == 0:
             self.counts.drop("queue_full")
-        elif count == 1 or count % self._batch_size == 0 or buffer.bytes >= WAKE_BYTES:
+        elif count == 1 or count % self._batch_size == 0 or buffer.is_heavy:
             self._courier.wake()
 
     def _keep(self, event: bytes) -> None:

@@ -21,6 +21,9 @@ import msgspec
 from tollkeeper.capture.mask import HIDE, Verdicts, mask_json, mask_text
 from tollkeeper.model.secret import MASK
 
+DEPTH_LIMIT = 48
+"""JSON nested deeper is sent as text: the collector refuses events nested deeper than 64."""
+
 _FIELDS_COUNT = 1000
 _TEXT_TYPES = (
     "text/",
@@ -90,7 +93,23 @@ def _json(data: bytes, verdicts: Verdicts) -> Body | None:
         document = msgspec.json.decode(data)
     except (ValueError, RecursionError):
         return None
+    if data.count(b"{") + data.count(b"[") > DEPTH_LIMIT and is_deep(document):
+        return None
     return Body(document if mask_json(document, verdicts) else msgspec.Raw(data), "json")
+
+
+def is_deep(document: Any) -> bool:
+    """True when objects and lists are nested deeper than the collector takes."""
+    level = [document]
+    for _ in range(DEPTH_LIMIT + 1):
+        inner: list[Any] = []
+        for node in level:
+            inner.extend(node.values() if isinstance(node, dict) else node)
+        # By identity, or a document that holds itself twice would double at every level.
+        level = list({id(node): node for node in inner if isinstance(node, (dict, list))}.values())
+        if not level:
+            return False
+    return True
 
 
 def _form(data: bytes, verdicts: Verdicts) -> Body:

@@ -70,13 +70,23 @@ class Buffer:
         with self._lock:
             return self._items[0][2] if self._items else None
 
-    def take(self, count: int) -> list[Item]:
-        """Removes and returns up to so many of the oldest items."""
+    def take(self, count: int, limit_bytes: int) -> list[Item]:
+        """Removes and returns up to so many of the oldest items, one at least and no more than weigh so much."""
         out: list[Item] = []
         with self._lock:
-            items = self._items
-            while items and len(out) < count:
+            items, left = self._items, limit_bytes
+            while items and len(out) < count and (items[0][1] <= left or not out):
                 item, size, _ = items.popleft()
                 self.bytes -= size
+                left -= size
                 out.append(item)
         return out
+
+    def take_all(self) -> list[Item]:
+        """Removes and returns all items."""
+        return self.take(len(self._items), self.bytes)
+
+    @property
+    def is_heavy(self) -> bool:
+        """True when so many bytes wait that they should leave, however few items they are."""
+        return self.bytes * 4 >= self._limit_bytes

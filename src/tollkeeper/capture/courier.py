@@ -20,10 +20,10 @@ from tollkeeper.clock import Clock
 BATCH_BYTES = 1_000_000
 """A batch is closed at so many bytes of JSON, whatever the count of its events."""
 
-WAKE_BYTES = 2 * 1024 * 1024
 _IDLE_SECONDS = 3600.0
 _AFTER_FAILURE_SECONDS = 1.0
 _SLICE = 32
+_LOOKED_AT = 4  # times the batch size; a batch of sampled calls must end too
 
 
 class Keep(Protocol):
@@ -122,7 +122,7 @@ class Courier:
             thread.join(0.2)
         if thread is None or not thread.is_alive():
             self._sending.close()  # else the thread is inside of the connection, and its lock
-        self._counts.drop("exit", len(self._events) + len(self._buffer.take(len(self._buffer))))
+        self._counts.drop("exit", len(self._events) + len(self._buffer.take_all()))
         self._events = []
 
     def _started(self) -> bool:
@@ -186,11 +186,7 @@ class Courier:
 
     def _seconds_to_due(self, *, hurried: bool) -> float:
         """How long nothing needs to be done."""
-        if (
-            self._events
-            or len(self._buffer) >= self._batch_size
-            or self._buffer.bytes >= WAKE_BYTES
-        ):
+        if self._events or len(self._buffer) >= self._batch_size or self._buffer.is_heavy:
             return 0.0
         if self._spool is not None and self._spool.has_closed():
             return 0.0
@@ -217,7 +213,7 @@ class Courier:
         """Delivers what failed before, else a batch from memory, else a segment; false when time ran out."""
         body = None
         if not self._events:
-            body = self._fill(self._buffer.take(self._batch_size))
+            body = self._fill()
         if self._events:
             if not self._sending.deliver(self._events, body):
                 return False
@@ -246,20 +242,27 @@ class Courier:
         self._spool.settle(segment)
         return True
 
-    def _fill(self, items: list[Item]) -> bytes:
-        """Makes the events of a batch; returns them gzipped.
+    def _fill(self) -> bytes:
+        """Makes the events of a batch out of what waits in memory; returns them gzipped.
 
         Compressing lets other threads run, so it is done slice by slice between the preparing.
         """
         stream = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 31)
         parts: list[bytes] = []
-        for start in range(0, len(items), _SLICE):
+        size = looked_at = 0
+        while size < BATCH_BYTES and looked_at < _LOOKED_AT * self._batch_size:
+            room = min(_SLICE, self._batch_size - len(self._events))
+            items = self._buffer.take(room, BATCH_BYTES) if room > 0 else []
+            if not items:
+                break
+            looked_at += len(items)
             fresh: list[bytes] = []
-            for item in items[start : start + _SLICE]:
+            for item in items:
                 fresh.extend(self._events_of(item))
             if fresh:
-                lead = b"," if self._events else b"["
-                parts.append(stream.compress(lead + b",".join(fresh)))
+                text = (b"," if self._events else b"[") + b",".join(fresh)
+                parts.append(stream.compress(text))
+                size += len(text)
                 self._events.extend(fresh)
         parts.append(stream.compress(b"]"))
         parts.append(stream.flush())

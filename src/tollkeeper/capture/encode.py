@@ -16,6 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from tollkeeper.capture import body as bodies
 from tollkeeper.capture.address import Proxies
+from tollkeeper.capture.body import is_deep
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import FAILED, quiet
 from tollkeeper.capture.ids import Ids
@@ -25,9 +26,14 @@ from tollkeeper.capture.options import Options
 from tollkeeper.capture.route import template
 from tollkeeper.capture.stats import Counts
 from tollkeeper.clock import format_us
+from tollkeeper.model.secret import credential_digest
 
 EVENT_LIMIT_BYTES = 1_000_000
 """A larger event goes out without its content, so that the call is still counted."""
+
+ID_LIMIT = 512
+URI_LIMIT = 32_000
+HEADERS_LIMIT = 256
 
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -127,9 +133,16 @@ class Encoder:
                credential: str | None, weight: int) -> Event:  # fmt: skip
         """The event as a struct, masked by our rules."""
         trace = request_headers.get("traceparent")
+        if len(request_headers) > HEADERS_LIMIT:
+            request_headers = dict(list(request_headers.items())[:HEADERS_LIMIT])
+        if len(response_headers) > HEADERS_LIMIT:
+            response_headers = dict(list(response_headers.items())[:HEADERS_LIMIT])
         forwarded = request_headers.get("x-forwarded-for", "")
         ip = self._proxies.client_ip(call.peer_ip, forwarded) or None
         metadata: dict[str, Any] | None = call.metadata or None
+        if metadata and is_deep(metadata):
+            self._counts.failed("get_metadata", ValueError("too deep"))
+            metadata = None
         if self._static:
             metadata = {**self._static, **(metadata or {})}
         request = Request(
@@ -150,7 +163,7 @@ class Encoder:
         mask_headers(response_headers, self._response_headers)
         return Event(
             self._ids.next(), request, response, call.direction, weight, call.duration_us,
-            call.user or UNSET, call.company or UNSET, credential or UNSET, metadata or UNSET,
+            _id(call.user), _id(call.company), credential or UNSET, metadata or UNSET,
             (_trace_id(trace) or UNSET) if trace else UNSET, call.outcome or UNSET,
         )  # fmt: skip
 
@@ -195,9 +208,10 @@ class Encoder:
         host = call.host or "localhost"
         if "@" in host:
             host = host.rpartition("@")[2]
+        uri = f"{call.scheme}://{host}{call.path}"
         if call.query:
-            return f"{call.scheme}://{host}{call.path}?{mask_query(call.query, self._query_masks)}"
-        return f"{call.scheme}://{host}{call.path}"
+            uri = f"{uri}?{mask_query(call.query, self._query_masks)}"
+        return uri if len(uri) <= URI_LIMIT else uri[:URI_LIMIT]
 
     def _time(self, us: int) -> str:
         """RFC 3339 text; the text of the second is kept, as calls come many to a second."""
@@ -263,6 +277,15 @@ class Encoder:
             response.headers, response.body = _clean(response.headers), _clean(response.body)
         event.user_id, event.company_id = _clean(event.user_id), _clean(event.company_id)
         return self._json.encode(event)
+
+
+def _id(text: str | None) -> str | UnsetType:
+    """An id as the collector takes it: one that is too long ends in its digest, so that no two become one."""
+    if not text:
+        return UNSET
+    if len(text) <= ID_LIMIT:
+        return text
+    return f"{text[: ID_LIMIT - 65]}~{credential_digest(text)}"
 
 
 def _trace_id(traceparent: str) -> str | None:

@@ -23,6 +23,9 @@ STRATA_LIMIT = 2048
 IDLE_NS = 60 * 1_000_000_000
 """A skipped rest that nothing follows is sent after a minute."""
 
+WEIGHT_LIMIT = 1_000_000
+"""The collector takes no larger weight; a call is kept when it would be exceeded."""
+
 _FIELDS: dict[str, Callable[[Call], str]] = {
     "user": lambda call: call.user or "",
     "company": lambda call: call.company or "",
@@ -144,8 +147,8 @@ class Sampler:
         self._strata[key] = stratum  # last in order: the first one is the longest untouched
         stratum.touched_ns = now_ns
         stratum.credit += part.numerator
-        if stratum.credit >= part.denominator:
-            stratum.credit -= part.denominator
+        if stratum.credit >= part.denominator or stratum.skipped + 1 >= WEIGHT_LIMIT:
+            stratum.credit = max(0, stratum.credit - part.denominator)
             out.append((call, stratum.skipped + 1))
             stratum.skipped, stratum.last = 0, None
         else:

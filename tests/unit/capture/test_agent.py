@@ -82,12 +82,32 @@ def test_what_does_not_fit_is_refused_counted_and_told(make_agent, call, collect
     assert accounted(agent.stats()) == agent.stats()["captured"] == 13
 
 
+def test_a_batch_is_bounded_in_bytes(make_agent, call, collector):
+    agent = make_agent(timer_wake_up_seconds=60, log_body=True)
+    body = b'"' + b"x" * 90_000 + b'"'
+    for _ in range(60):
+        agent.finish(call(request_body=body, response_body=body))
+    assert agent.flush(10)
+    sizes = [len(json.dumps(events)) for _, events in collector.requests]
+    assert len(collector.events) == 60
+    assert max(sizes) < 2_200_000
+
+
+def test_heavy_calls_leave_before_the_batch_is_full(make_agent, call, collector):
+    agent = make_agent(timer_wake_up_seconds=60, log_body=True, queue_bytes=1_000_000)
+    for _ in range(3):
+        agent.finish(call(request_body=b"x" * 90_000))
+    collector.wait_for(3)
+
+
 def test_memory_is_bounded_in_bytes(make_agent, call):
-    agent = make_agent(queue_bytes=100_000, timer_wake_up_seconds=60, log_body=True)
-    for _ in range(10):
+    agent = make_agent(queue_bytes=100_000, log_body=True, url="http://127.0.0.1:9")
+    for _ in range(300):
         agent.finish(call(request_body=b"x" * 30_000))
-    assert agent.stats()["queued"] == 3
-    assert agent.stats()["dropped"] == {"queue_full": 7}
+    stats = agent.stats()
+    # Three fit into the queue; a batch of one megabyte is under way beside it.
+    assert stats["queued"] <= 3 + 40
+    assert stats["queued"] + stats["dropped"]["queue_full"] == 300
 
 
 def test_an_outage_loses_nothing_that_fits(make_agent, call, collector):
@@ -437,6 +457,43 @@ def test_a_fork_in_the_middle_of_everything_hangs_no_child(collector):
     paths = [event["request"]["uri"].partition("host")[2] for event in collector.events]
     assert paths.count("/child") == 15
     assert len({event["transaction_id"] for event in collector.events}) == len(paths)
+
+
+EXIT = """
+import sys
+from tollkeeper.capture import Agent, Call, read_options
+agent = Agent(read_options(application_id="x" * 50, url=sys.argv[1], flush_deadline_seconds=0.5, environment={}))
+call = Call()
+call.host, call.status = "host", 200
+agent.finish(call)
+"""
+
+
+def run_to_its_end(url):
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", EXIT, url],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    return time.monotonic() - start, done.stderr
+
+
+def test_a_host_that_ends_delivers_its_last_calls(collector):
+    assert run_to_its_end(collector.url)[1] == ""
+    assert len(collector.events) == 1
+
+
+def test_a_host_that_ends_is_not_kept_by_a_dead_collector(collector):
+    release = threading.Event()
+    collector.answers = [lambda handler: release.wait(30)]
+    seconds, said = run_to_its_end(collector.url)
+    release.set()
+    assert seconds < 10
+    assert "exit" in said
 
 
 def test_options_that_cannot_work_are_refused_before_the_first_call(tmp_path):

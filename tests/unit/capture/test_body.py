@@ -67,6 +67,13 @@ def test_a_cut_inside_a_character_loses_only_that_character():
         assert size - len(body.value.encode()) < 4
 
 
+def test_json_nested_deeper_than_the_collector_takes_is_text():
+    deep = b'{"token": ' + b"[" * 60 + b"]" * 60 + b"}"
+    assert show(deep, "application/json") == Body(f'{{"token": "{MASK}"', None)
+    wide = b"[" + b",".join([b"[]"] * 200) + b"]"
+    assert show(wide).transfer_encoding == "json"
+
+
 def test_forms_become_objects():
     data = b"name=J%C3%B6rg+B&password=x&tag=a&tag=b&tag=c&flag="
     expected = {"name": "Jörg B", "password": MASK, "tag": ["a", "b", "c"], "flag": ""}

@@ -50,7 +50,7 @@ def encode(options, call):
 
 def endless():
     document = {}
-    document["a"] = document
+    document["a"] = document["b"] = document
     return document
 
 
@@ -207,6 +207,32 @@ def test_an_event_that_is_too_large_keeps_only_what_counts_it(encode):
     assert event["request"]["uri"] == "http://api.example.com/pets/17"
     assert "metadata" not in event
     assert counts.errors == {"too_large": 1}
+
+
+def test_nothing_is_longer_than_the_collector_takes(encode):
+    counts = Counts()
+    fields = {
+        "user": "u" * 600,
+        "company": "u" * 601,
+        "query": "q" * 40_000,
+        "request_headers": [(f"x-{number}", "v") for number in range(300)],
+        "response_headers": [(f"x-{number}", "v") for number in range(300)],
+        "metadata": {"a": nested(70), "b": 1},
+    }
+    event = encode(fields, counts)
+    assert len(event["user_id"]) == len(event["company_id"]) == 512
+    assert event["user_id"] != event["company_id"]
+    assert len(event["request"]["uri"]) == 32_000
+    assert len(event["request"]["headers"]) == len(event["response"]["headers"]) == 256
+    assert "metadata" not in event
+    assert counts.errors == {"get_metadata": 1}
+
+
+def nested(depth):
+    document = []
+    for _ in range(depth):
+        document = [document]
+    return document
 
 
 def test_mask_event_has_the_last_word_but_not_on_what_is_counted(encode):

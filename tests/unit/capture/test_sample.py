@@ -97,6 +97,15 @@ def test_a_rest_goes_out_when_its_stratum_falls_idle():
     assert sampler.next_tail_ns() is None
 
 
+def test_no_weight_is_larger_than_the_collector_takes(monkeypatch):
+    monkeypatch.setattr("tollkeeper.capture.sample.WEIGHT_LIMIT", 50)
+    sampler = Sampler(0.01, chance=random.Random(1))
+    weights = [weight for _ in range(1000) for _, weight in sampler.take(make(user="u"), 0)]
+    weights += [weight for _, weight in sampler.tails()]
+    assert max(weights) == 50
+    assert sum(weights) == 1000
+
+
 def test_a_forked_child_forgets_the_rests():
     sampler = Sampler(1, chance=random.Random(4))
     sampler.take(make(user="u"), 0)

@@ -3,10 +3,15 @@ from __future__ import annotations
 import json
 import random
 import socket
+import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tollkeeper.capture.send import HttpTransport, Pauses, Sending
 from tollkeeper.capture.stats import Counts
@@ -250,6 +255,56 @@ def test_an_urgent_host_is_not_kept_waiting(sending, collector):
     worker.join(3)
     assert not worker.is_alive()
     assert len(collector.requests) == 2
+
+
+@pytest.fixture
+def secure_url(tmp_path, monkeypatch, collector):
+    """The collector behind TLS, with a certificate that this process trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    )
+    builder = (
+        builder.serial_number(1)
+        .not_valid_before(now - timedelta(1))
+        .not_valid_after(now + timedelta(1))
+    )
+    builder = builder.add_extension(
+        x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+    )
+    certificate = builder.sign(key, hashes.SHA256())
+    encoding = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    both = tmp_path / "both.pem"
+    both.write_bytes(
+        certificate.public_bytes(encoding)
+        + key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    server = collector._server
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(both))
+    return f"https://localhost:{server.server_port}"
+
+
+def test_https_is_spoken_to_a_trusted_collector(sending, collector, secure_url):
+    found, counts = sending(secure_url)
+    assert found.deliver(EVENTS)
+    assert found.deliver(EVENTS)
+    assert (counts.sent, collector.connections) == (6, 1)
+
+
+def test_an_untrusted_certificate_is_an_outage_and_not_an_error(
+    sending, collector, secure_url, monkeypatch
+):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    found, counts = sending(secure_url)
+    assert not within(0.3, found).deliver(EVENTS)
+    assert counts.retries > 0
+    assert counts.sent == 0
 
 
 def test_outages_are_logged_once_each(sending, collector, caplog):
