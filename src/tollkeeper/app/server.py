@@ -100,7 +100,9 @@ class App:
         outcomes = Outcomes()
         self.journal = Journal(
             folder / "journal",
-            stored_position=progress.load(self.records).stored_position,
+            stored_position=progress.load_behind(
+                self.records, self.store.last_position
+            ).stored_position,
             limits=Limits(settings.backlog_bytes, settings.min_free_bytes, settings.segment_bytes),
             fault=fault,
         )

@@ -142,6 +142,9 @@ class Pipeline:
         """Tells the filter the keys that were stored after it was last written to disk."""
         if self._seen.synced_position > self.stored_position:
             self._seen.clear()
+        elif self._half is None and self._seen.synced_position == self.stored_position:
+            # After an orderly end nothing is newer, and looking would read the position of each key.
+            return
         for keys in self._store.keys_after(self._seen.synced_position):
             self._seen.add(keys)
 

@@ -220,6 +220,10 @@ class EventStore:
             if (place.position, place.item) in ids
         }
 
+    def last_position(self) -> int:
+        """The greatest journal position that events are stored from; 0 when there are none."""
+        return int(self.query(sql.statement("last_position")).rows[0][0])
+
     def keys_after(self, position: int) -> Iterator[NDArray[np.uint64]]:
         """Keys of all events that were stored from later journal positions, in parts."""
         with self._client().query_column_block_stream(

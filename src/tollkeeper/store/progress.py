@@ -6,6 +6,7 @@ under the same token, because a block that was stored in half is completed only 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select, update
@@ -30,6 +31,21 @@ def load(engine: Engine) -> Progress:
             return Progress(0, None)
     block = None if row.block_first is None else (row.block_first, row.block_last)
     return Progress(row.stored_position, block)
+
+
+def load_behind(engine: Engine, newest: Callable[[], int]) -> Progress:
+    """Where the last process stopped; new records begin behind what the store already holds.
+
+    A store that outlives its records knows the ranges of its newest blocks: a range that came
+    again would be taken for a block that it has. ``newest`` is asked for new records only.
+    """
+    begun = load(engine)
+    if begun != Progress(0, None):
+        return begun
+    position = newest()
+    with write(engine) as connection:
+        finish(connection, position)
+    return Progress(position, None)
 
 
 def begin(engine: Engine, first: int, last: int) -> None:

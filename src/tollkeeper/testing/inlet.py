@@ -62,6 +62,7 @@ class Inlet:
 
         ``peer`` is the address that entries come from, ``peer_of`` what the pipeline makes of it.
         """
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.store = store
         self.fault = fault
@@ -76,7 +77,9 @@ class Inlet:
     def _open(self) -> None:
         self.journal = Journal(
             self.folder / "journal",
-            stored_position=progress.load(self.records).stored_position,
+            stored_position=progress.load_behind(
+                self.records, self.store.last_position
+            ).stored_position,
             limits=_SMALL_FILES,
         )
         self.pipeline = Pipeline(

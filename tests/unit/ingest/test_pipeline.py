@@ -238,3 +238,49 @@ def test_results_come_whether_they_are_awaited_before_or_after() -> None:
         outcomes.publish({4: []})
 
     asyncio.run(check())
+
+
+def test_new_records_over_an_old_store_take_no_range_that_the_store_knows(
+    tmp_path: Path,
+) -> None:
+    store = new_event_store()
+    try:
+        for name in ("one", "two"):
+            inlet = Inlet(tmp_path / name, store)
+            inlet.send("app", [wire(name)])
+            inlet.send("app", [wire("one")])
+            inlet.drain()
+            totals = inlet.totals("app")
+            inlet.close()
+        assert totals.events == {"one": 1, "two": 1}
+        assert totals.usage_day == {"ann": (2, 2)}
+        assert totals.counters == {"ann": (1, 1)}
+    finally:
+        store.close()
+
+
+def test_a_start_after_an_orderly_end_does_not_read_every_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def keys_after(position: int) -> Iterator[Any]:
+        asked.append(position)
+        yield from EventStore.keys_after(store, position)
+
+    store = new_event_store()
+    inlet = Inlet(tmp_path, store)
+    inlet.send("app", [wire("one")])
+    inlet.pipeline.start()
+    inlet.pipeline.stop()
+    monkeypatch.setattr(store, "keys_after", keys_after)
+    inlet.reopen()
+    assert asked == []
+    inlet.send("app", [wire("one"), wire("two")])
+    inlet.drain()
+    # As after a kill: the filter was not written since.
+    inlet.reopen()
+    assert asked == [1]
+    assert inlet.totals("app").events == {"one": 1, "two": 1}
+    inlet.close()
+    store.close()

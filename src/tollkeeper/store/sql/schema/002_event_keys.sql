@@ -6,7 +6,8 @@ CREATE TABLE IF NOT EXISTS event_keys
     position    UInt64 CODEC(Delta, ZSTD(1)),
     item        UInt32 CODEC(T64, ZSTD(1)),
     application LowCardinality(String),
-    time        DateTime64(6, 'UTC') CODEC(ZSTD(1))
+    time        DateTime64(6, 'UTC') CODEC(ZSTD(1)),
+    INDEX position_range position TYPE minmax GRANULARITY 64
 )
 ENGINE = MergeTree
 ORDER BY key
