@@ -2,7 +2,7 @@
 
 Three rates over the same events, in one run: (a) the journal alone, appending the same bodies;
 (b) the server over HTTP, until acknowledged and until stored; (c) one PostgreSQL table with one
-insert and commit for each event (``--postgres``). Prints JSON.
+durable insert and commit for each event. Prints JSON.
 
     python -m bench.ingest --events 500000
 """
@@ -16,10 +16,14 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from bench.load import bodies, machine, send_all
 from tollkeeper.journal.entry import Entry
 from tollkeeper.journal.journal import Journal
+from tollkeeper.testing.postgres import Postgres
 from tollkeeper.testing.server import COLLECTOR_ID, ServerProcess
 
 
@@ -71,6 +75,50 @@ def whole_server(batches: list[bytes], per_batch: int, connections: int) -> dict
     }
 
 
+def one_insert_per_event(batches: list[bytes], events: int) -> dict[str, float]:
+    """What many build first: a table in PostgreSQL, a durable insert and commit for each event."""
+    postgres = Postgres(durable=True)
+    try:
+        address = postgres.new_database().replace("postgresql+psycopg", "postgresql")
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(
+                "CREATE TABLE events (id text PRIMARY KEY, at timestamptz, customer text, "
+                "user_id text, route text, status int, duration_us bigint, event jsonb)"
+            )
+            started = time.perf_counter()
+            done = 0
+            for event in (e for body in batches for e in json.loads(body)):
+                connection.execute(_INSERT, _row(event))
+                done += 1
+                if done == events:
+                    break
+            seconds = time.perf_counter() - started
+            [size] = connection.execute("SELECT pg_total_relation_size('events')").fetchone() or [0]
+    finally:
+        postgres.stop()
+    return {
+        "events": done,
+        "events_per_second": done / seconds,
+        "disk_bytes_per_event": size / done,
+    }
+
+
+_INSERT = "INSERT INTO events VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+
+
+def _row(event: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        event["transaction_id"],
+        event["request"]["time"],
+        event["company_id"],
+        event["user_id"],
+        event["request"]["route"],
+        event["response"]["status"],
+        event["duration_us"],
+        json.dumps(event),
+    )
+
+
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -86,6 +134,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=500_000)
     parser.add_argument("--batch", type=int, default=100)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--postgres-events", type=int, default=5_000)
     given = parser.parse_args()
     batches = bodies(given.events, given.batch)
     result = {
@@ -94,6 +143,7 @@ def main() -> None:
         "body_bytes_per_event": sum(map(len, batches)) / given.events,
         "journal_alone": bare_journal(batches, given.batch),
         "server": whole_server(batches, given.batch, given.connections),
+        "postgresql_insert_per_event": one_insert_per_event(batches, given.postgres_events),
     }
     print(json.dumps(result, indent=2))
 

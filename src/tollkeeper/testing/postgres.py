@@ -20,18 +20,18 @@ import psycopg
 from psycopg import sql
 
 _PLACES = (Path("/usr/lib/postgresql"), Path("/usr/local/pgsql"))
-_OPTIONS = (
-    "-c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off "
-    "-c max_connections=40 -c shared_buffers=32MB"
-)
+_OPTIONS = "-c listen_addresses= -c max_connections=40 -c shared_buffers=32MB"
+_FORGETFUL = " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 _MISSING = "PostgreSQL's programs are missing; on Debian: apt-get install postgresql"
 
 
 class Postgres:
     """A running server."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
         """Makes a cluster in a new temporary folder and starts it.
+
+        Tests need no durability and are faster without; a benchmark that compares with it does.
 
         Raises:
             RuntimeError: when the programs are missing or the server does not start; the text
@@ -66,7 +66,7 @@ class Postgres:
                 "-l",
                 str(self.folder / "log"),
                 "-o",
-                f"{_OPTIONS} -k {self.folder}",
+                f"{_OPTIONS}{'' if durable else _FORGETFUL} -k {self.folder}",
                 "start",
             )
         except BaseException:
