@@ -82,12 +82,13 @@ class Courier:
         self._wake = threading.Event()
         self._drained = threading.Event()
         self._events: list[bytes] = []
+        self._preparing = 0
         self._sending.reset()
 
     @property
     def under_way(self) -> int:
         """How many events are taken from the buffer and not yet delivered."""
-        return len(self._events)
+        return len(self._events) + self._preparing
 
     def wake(self) -> None:
         """Makes the thread look again; starts it when there is none."""
@@ -122,8 +123,9 @@ class Courier:
             thread.join(0.2)
         if thread is None or not thread.is_alive():
             self._sending.close()  # else the thread is inside of the connection, and its lock
-        self._counts.drop("exit", len(self._events) + len(self._buffer.take_all()))
+        self._counts.drop("exit", self.under_way + len(self._buffer.take_all()))
         self._events = []
+        self._preparing = 0
 
     def _started(self) -> bool:
         """True when the thread runs; starts it."""
@@ -144,8 +146,9 @@ class Courier:
         """The thread's life."""
         while not self._stopping:
             if quiet(self._counts, "sender", self._turn) is FAILED:
-                self._counts.drop("unsent", len(self._events))
+                self._counts.drop("unsent", self.under_way)
                 self._events = []
+                self._preparing = 0
                 # Whatever it is, it may be there the next time too: the host's CPU is not ours.
                 self._clock.wait(self._stopped, _AFTER_FAILURE_SECONDS)
         quiet(self._counts, "sender", self._loop.close)
@@ -256,6 +259,7 @@ class Courier:
             if not items:
                 break
             looked_at += len(items)
+            self._preparing = len(items)
             fresh: list[bytes] = []
             for item in items:
                 fresh.extend(self._events_of(item))
@@ -264,6 +268,7 @@ class Courier:
                 parts.append(stream.compress(text))
                 size += len(text)
                 self._events.extend(fresh)
+            self._preparing = 0
         parts.append(stream.compress(b"]"))
         parts.append(stream.flush())
         return b"".join(parts)
