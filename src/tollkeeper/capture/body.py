@@ -9,6 +9,7 @@ secrets could not be masked.
 from __future__ import annotations
 
 import base64
+import re
 import zlib
 from email import policy
 from email.message import Message
@@ -18,13 +19,15 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from tollkeeper.capture.mask import HIDE, Verdicts, mask_json, mask_text
+from tollkeeper.capture.mask import HIDE, Verdicts, mask_json, mask_string, mask_text
 from tollkeeper.model.secret import MASK
 
 DEPTH_LIMIT = 48
 """JSON nested deeper is sent as text: the collector refuses events nested deeper than 64."""
 
 _FIELDS_COUNT = 1000
+_MEMBER_MARK = re.compile(rb'"\s*:')
+_BLANK = b" \t\r\n\xef\xbb\xbf"  # a byte order mark may stand before JSON
 _TEXT_TYPES = (
     "text/",
     "application/xml",
@@ -71,19 +74,26 @@ def _by_kind(
     data: bytes, kind: str, parameters: str, verdicts: Verdicts, *, truncated: bool
 ) -> Body:
     """The body by its media type, and by its looks where the type says nothing."""
-    if kind == "application/x-www-form-urlencoded":
+    looks_json = data[:64].lstrip(_BLANK)[:1] in (b"{", b"[")
+    if kind == "application/x-www-form-urlencoded" and not looks_json:  # curl -d '{...}' says so
         return _form(data, verdicts)
     if kind.startswith("multipart/"):
         return _multipart(data, f"{kind};{parameters}", verdicts)
-    looks_json = data[:64].lstrip()[:1] in (b"{", b"[") or kind.endswith("json")
-    if looks_json and not truncated and not any(word in kind for word in _JSON_LINES):
+    is_json = looks_json or kind.endswith("json")
+    if is_json and not truncated and not any(word in kind for word in _JSON_LINES):
         found = _json(data, verdicts)
         if found is not None:
             return found
-    if looks_json or kind == "" or kind.startswith(_TEXT_TYPES) or kind.endswith("+xml"):
+    is_text = is_json or kind.startswith(_TEXT_TYPES) or kind.endswith("+xml")
+    if is_text or kind == "":
         text = _decoded(data, parameters, truncated=truncated)
-        if text is not None:
+        if text is None and is_text:
+            # As base64 it would leave with its secrets, so it is read as well as can be.
+            text = data.decode("utf-8", "replace")
+        if text is not None and "\x00" not in text:
             return Body(mask_text(text, verdicts), None)
+    if is_text:
+        return Body(None, None, "not sent: neither text nor JSON")
     return Body(base64.b64encode(data).decode("ascii"), "base64")
 
 
@@ -95,7 +105,23 @@ def _json(data: bytes, verdicts: Verdicts) -> Body | None:
         return None
     if data.count(b"{") + data.count(b"[") > DEPTH_LIMIT and is_deep(document):
         return None
-    return Body(document if mask_json(document, verdicts) else msgspec.Raw(data), "json")
+    if mask_json(document, verdicts) or _hides_members(data, document):
+        return Body(document, "json")
+    return Body(msgspec.Raw(data), "json")
+
+
+def _hides_members(data: bytes, document: Any) -> bool:
+    """True when the text may hold more members than the document: of equal names only the last was seen."""
+    count = 0
+    stack = [document]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            count += len(node)
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    return len(_MEMBER_MARK.findall(data)) != count
 
 
 def is_deep(document: Any) -> bool:
@@ -123,10 +149,12 @@ def _form(data: bytes, verdicts: Verdicts) -> Body:
         )
     except ValueError:
         return Body(None, None, "not sent: too many fields")
-    return Body(
-        _gathered([(name, MASK if verdicts[name] == HIDE else value) for name, value in pairs]),
-        "json",
-    )
+    return Body(_gathered([(name, _shown(name, value, verdicts)) for name, value in pairs]), "json")
+
+
+def _shown(name: str, value: str, verdicts: Verdicts) -> str:
+    """A field's value as it may leave; one that is JSON or holds addresses is looked into."""
+    return MASK if verdicts[name] == HIDE else mask_string(value, verdicts)
 
 
 def _gathered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -145,7 +173,10 @@ def _gathered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _multipart(data: bytes, content_type: str, verdicts: Verdicts) -> Body:
     """A multipart form as an object of its fields; of a file only name, type and size are told."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode("utf-8", "replace")
-    message = BytesParser(policy=policy.compat32).parsebytes(head + data)
+    try:
+        message = BytesParser(policy=policy.compat32).parsebytes(head + data)
+    except RecursionError:
+        return Body(None, None, "not sent: nested too deeply")
     parts = message.get_payload() if message.is_multipart() else []
     pairs: list[tuple[str, Any]] = []
     for part in parts if isinstance(parts, list) else []:
@@ -169,7 +200,7 @@ def _field(part: Message, verdicts: Verdicts) -> tuple[str, Any] | None:
             "content_type": part.get_content_type(),
             "bytes": len(content),
         }
-    return name, MASK if verdicts[name] == HIDE else content.decode("utf-8", "replace")
+    return name, _shown(name, content.decode("utf-8", "replace"), verdicts)
 
 
 def _decoded(data: bytes, parameters: str, *, truncated: bool) -> str | None:
@@ -179,10 +210,9 @@ def _decoded(data: bytes, parameters: str, *, truncated: bool) -> str | None:
     if truncated and charset in ("", "utf-8", "utf8"):
         data = _whole_characters(data)
     try:
-        text = data.decode(charset or "utf-8")
-    except (UnicodeDecodeError, LookupError):
+        return data.decode(charset or "utf-8")
+    except (ValueError, LookupError):  # UnicodeError for `charset=undefined`, ValueError for NULs
         return None
-    return None if "\x00" in text else text
 
 
 def _whole_characters(data: bytes) -> bytes:

@@ -29,7 +29,7 @@ _ALWAYS = _words(
     "password passwd passphrase passcode pwd pw secret secrets credential credentials cookie cookies "
     "authorization jwt bearer otp totp cvv cvc csc cvv2 cvc2 apikey apikeys passkey privatekey "
     "secretkey accesskey authkey sessionid phpsessid jsessionid aspsessionid sid csrf xsrf signature "
-    "sig assertion samlresponse samlrequest mnemonic pin keyfile pem pkcs12 dsn auth"
+    "sig assertion samlresponse samlrequest mnemonic pin keyfile pem pkcs12 dsn auth authentication hmac dpop"
 )
 """Words that make a secret of any name that ends in them."""
 
@@ -82,12 +82,28 @@ _COMPOUND = frozenset(
         ("saml", "request"),
         ("seed", "phrase"),
         ("social", "security"),
+        ("security", "number"),
+        ("cc", "number"),
+        ("cc", "num"),
+        ("card", "num"),
+        ("card", "no"),
+        ("pin", "code"),
+        ("cvv", "code"),
+        ("auth", "code"),
+        ("authorization", "code"),
+        ("device", "code"),
+        ("code", "verifier"),
+        ("recovery", "phrase"),
+        ("mnemonic", "phrase"),
+        ("user", "pass"),
+        ("db", "pass"),
+        ("oidc", "data"),
         ("x", "auth"),
         ("client", "cert"),
     }
 )
 _EXACT = frozenset(
-    {"key", "keys", "creditcard", "cardnumber", "ssn", "session", "pan", "x-session"}
+    {"key", "keys", "creditcard", "cardnumber", "ssn", "session", "pan", "pass", "x-session"}
 )
 
 _SCHEME = re.compile(r"(?:bearer|token|basic|apikey|key)\s+", re.IGNORECASE)

@@ -108,9 +108,55 @@ def test_bytes_are_base64():
 
 def test_text_is_read_in_its_charset():
     assert show("é".encode("latin-1"), "text/plain; charset=ISO-8859-1") == Body("é", None)
-    assert show(b"\xe9", "text/plain").transfer_encoding == "base64"
-    assert show(b"a", "text/plain; charset=martian").transfer_encoding == "base64"
+    assert show(b"\xe9").transfer_encoding == "base64"
     assert show(b"<a/>", "image/svg+xml") == Body("<a/>", None)
+
+
+@pytest.mark.parametrize("charset", ["", "martian", "undefined", "a\x00b", "base64", "punycode"])
+def test_text_in_a_charset_that_cannot_be_read_still_shows_no_secret(charset):
+    kind = f"application/json; charset={charset}"
+    assert show(b'{"password": "s\xe9"}', kind) == Body(f'{{"password": "{MASK}"}}', None)
+    sixteen = show('{"password": "é"}'.encode("utf-16-le"), "application/json")
+    assert sixteen == Body(None, None, "not sent: neither text nor JSON")
+
+
+def test_json_that_is_announced_as_a_form_is_masked_as_json():
+    body = show(b' {"password": "s", "a": 1}', "application/x-www-form-urlencoded")
+    assert body == Body({"password": MASK, "a": 1}, "json")
+    assert show(b'\xef\xbb\xbf{"token": "s"}').value == f'\ufeff{{"token": "{MASK}"}}'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"password": "s3cret", "password": null}',
+        b'{"a": {"password": "s3cret"}, "a": 1}',
+        b'[{"a": [{"token" : "s3cret"}], "a": "\\":"}]',
+    ],
+)
+def test_a_secret_does_not_hide_behind_a_member_of_the_same_name(data):
+    body = present(data, {"content-type": "application/json"}, Verdicts(), LIMIT, truncated=False)
+    assert b"s3cret" not in msgspec.json.encode(body.value)
+
+
+def test_json_in_the_field_of_a_form_is_masked():
+    data = b"payload=%7B%22token%22%3A%22s%22%7D&to=https://h/?token%3Ds"
+    expected = {"payload": f'{{"token":"{MASK}"}}', "to": f"https://h/?token={MASK}"}
+    assert show(data, "application/x-www-form-urlencoded") == Body(expected, "json")
+    part = (
+        b'--B\r\nContent-Disposition: form-data; name="payload"\r\n\r\n{"token":"s"}\r\n--B--\r\n'
+    )
+    shown = show(part, "multipart/form-data; boundary=B")
+    assert shown == Body({"payload": f'{{"token":"{MASK}"}}'}, "json")
+
+
+def test_a_multipart_body_without_end_to_its_depth_is_not_sent():
+    levels = b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (n, n + 1)
+        for n in range(1500)
+    )
+    body = show(levels, "multipart/form-data; boundary=b0")
+    assert body == Body(None, None, "not sent: nested too deeply")
 
 
 def test_compressed_bodies_are_unpacked_and_masked():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,79 @@ def test_addresses_in_headers_lose_their_secrets():
     assert headers["referer"] == f"https://h.io/x?page=1&token={MASK}#access_token={MASK}"
     assert headers["location"] == f"/y?api_key={MASK}"
     assert mask_address("/cb#id_token=t", Verdicts()) == f"/cb#id_token={MASK}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        (
+            "link",
+            '<https://h/?p=2>; rel="next", <https://h/?p=1&token=t>; rel="last", <https://h/?token=t&p=1>',
+            f'<https://h/?p=2>; rel="next", <https://h/?p=1&token={MASK}>; rel="last", <https://h/?token={MASK}&p=1>',
+        ),
+        ("refresh", "5; url=https://h/?token=t", f"5; url=https://h/?token={MASK}"),
+        ("x-original-uri", "/a?token=t", f"/a?token={MASK}"),
+        ("hx-current-url", "https://h/a?page=1#id_token=t", f"https://h/a?page=1#id_token={MASK}"),
+        ("referer", "https://user:p@ss@h/x@y?a=b", "https://h/x@y?a=b"),
+        ("sec-websocket-protocol", f"graphql-ws, {'a' * 40}", f"graphql-ws, {MASK}"),
+        ("x-amzn-oidc-data", "a.b.c", MASK),
+        ("user-agent", "a?token=t", "a?token=t"),
+    ],
+)
+def test_headers_that_carry_secrets_among_other_things_lose_only_them(name, value, shown):
+    headers = {name: value}
+    mask_headers(headers, Verdicts())
+    assert headers == {name: shown}
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("a=1;token=t&b=2", f"a=1;token={MASK}&b=2"),
+        ("next=/cb?token=t&b=2", f"next=/cb?token={MASK}&b=2"),
+        (
+            "next=https%3A%2F%2Fh%2F%3Faccess_token%3Dt%26a%3Db&c=%3D",
+            f"next=https%3A%2F%2Fh%2F%3Faccess_token%3D{MASK}%26a%3Db&c=%3D",
+        ),
+        ("next=%252Fcb%253Ftoken%253Dt", f"next=%252Fcb%253Ftoken%253D{MASK}"),
+    ],
+)
+def test_parameters_inside_of_parameters_are_masked(query, shown):
+    assert mask_query(query, Verdicts()) == shown
+
+
+def test_json_and_addresses_in_texts_are_masked():
+    document = {
+        "body": '{"password": "s", "n": 1}',
+        "items": ['[{"token": "s"}]', "https://u:p@h/?api_key=s&a=b", "a=b&token=s"],
+    }
+    assert mask_json(document, VERDICTS)
+    assert document == {
+        "body": f'{{"password": "{MASK}", "n": 1}}',
+        "items": [f'[{{"token": "{MASK}"}}]', f"https://h/?api_key={MASK}&a=b", "a=b&token=s"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<a><password>s</password><n>1</n></a>", f"<a><password>{MASK}</password><n>1</n></a>"),
+        (
+            '<wsse:Password Type="#Text">s</wsse:Password>',
+            f'<wsse:Password Type="#Text">{MASK}</wsse:Password>',
+        ),
+        ("<token><![CDATA[s<s]]></token>", f"<token>{MASK}</token>"),
+        ("<token>cut of", f"<token>{MASK}"),
+        ("<a token='s' n=\"1\"/>", f'<a token={MASK} n="1"/>'),
+        ("name=x\r\npassword=s\r\n", f"name=x\r\npassword={MASK}\r\n"),
+        ("name: x\npassword: s s\nat: 12:30", f"name: x\npassword: {MASK}\nat: 12:30"),
+        ('{"pass\\u0077ord": "s", "n":', f'{{"pass\\u0077ord": "{MASK}", "n":'),
+        ("see https://h/?token=s&a=b", f"see https://h/?token={MASK}&a=b"),
+        ("Why? The key is: patience.", "Why? The key is: patience."),
+    ],
+)
+def test_names_of_secrets_are_found_in_any_text(text, shown):
+    assert mask_text(text, VERDICTS) == shown
 
 
 def test_repeated_headers_are_joined():

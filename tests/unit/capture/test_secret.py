@@ -14,14 +14,15 @@ accessToken refresh_token id_token csrfmiddlewaretoken x-csrf-token password pas
 new_password userPassword secret client_secret clientSecretValue X-Amz-Signature X-Amz-Security-Token
 AWS_SECRET_ACCESS_KEY private_key privateKeyPem x-functions-key Ocp-Apim-Subscription-Key sessionid
 PHPSESSID connect.sid credit_card cardNumber cvv pin xAuthToken sig stripe-signature jwt otp auth
-access_tokens tokenValue x-goog-api-key x-acme-key
+access_tokens tokenValue x-goog-api-key x-acme-key social_security_number cc_number card_no pin_code cvv_code
+auth_code device_code code_verifier authentication x-authentication hmac dpop pass db_pass x-amzn-oidc-data
 """
 HARMLESS = """
 prompt_tokens total_tokens max_tokens tokens token_type token_count tokenizer idempotency-key sort_key
 primary_key public_key keyword monkey turkey keyboard password_changed_at password_policy secret_name
 key_id author authority authenticated www-authenticate content-type accept user-agent sec-websocket-key
 host etag x-request-id description pinned spinning design assigned card shipping opinion expiry id name
-value data hash
+value data hash passed boarding_pass zip_code status_code card_type phone_number sort_code hs_code
 """
 
 
