@@ -88,7 +88,7 @@ def _one_life(server: ServerProcess, line: str, dice: random.Random) -> str:
 def _follow(server: ServerProcess) -> bool:
     """Waits until the server answers or is dead; true when it answers."""
     try:
-        server.wait_ready(seconds=20)
+        server.wait_ready(seconds=60)
     except (RuntimeError, httpx.HTTPError):
         if server.process.poll() is None:
             raise

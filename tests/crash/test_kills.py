@@ -31,7 +31,7 @@ def plan() -> list[str]:
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_every_acknowledged_event_is_there_exactly_once_after_fifty_kills(tmp_path: Path) -> None:
     lines = plan()
     outcome = drive(tmp_path, lines, seed=SEED)
