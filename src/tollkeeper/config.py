@@ -166,7 +166,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "sub"
     max_body_bytes: Annotated[int, _row("Largest body as sent", unit="bytes")] = 50 * 1024 * 1024
     max_inflated_bytes: Annotated[int, _row("Largest body after inflating", unit="bytes")] = (
-        256 * 1024 * 1024
+        64 * 1024 * 1024
     )
     max_batch_items: Annotated[int, _row("Most items in one request")] = 100_000
     backlog_bytes: Annotated[

@@ -8,15 +8,17 @@ Source: RFC 9110 section 8.4; Kong's plugin sends zlib streams as ``deflate``.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from tollkeeper.errors import InvalidInput, TooLarge
+from tollkeeper.errors import InvalidInput, Overloaded, TooLarge
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _AUTO = zlib.MAX_WBITS | 32  # gzip or zlib, by its header
 _RAW = -zlib.MAX_WBITS
+_FREE_BYTES = 256 * 1024  # small bodies always have room, so that large ones do not keep them out
 _MAX_MEMBERS = 64  # each costs a copy of the rest, so many tiny ones would cost its square
 
 
@@ -31,11 +33,49 @@ class Disconnected(Exception):
     """The client went away before its body was complete."""
 
 
-async def read(receive: Receive, declared: int | None, limits: BodyLimits) -> bytes:
-    """The body as sent.
+class Room:
+    """Bounds what the bodies of all requests may hold in memory at once.
+
+    Many slow senders would otherwise fill it, each within the limit of one body. For one event
+    loop.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        self._free_bytes = size_bytes
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[int], None]]:
+        """A function that takes bytes, which are all given back in the end.
+
+        Raises:
+            Overloaded: by that function, when there is no room.
+        """
+        taken = 0
+
+        def take(size_bytes: int) -> None:
+            nonlocal taken
+            if size_bytes > self._free_bytes:
+                raise Overloaded("too many bodies are being received", code="busy")
+            self._free_bytes -= size_bytes
+            taken += size_bytes
+
+        try:
+            yield take
+        finally:
+            self._free_bytes += taken
+
+
+async def read(
+    receive: Receive,
+    declared: int | None,
+    limits: BodyLimits,
+    take: Callable[[int], None] = lambda _: None,
+) -> bytes:
+    """The body as sent; ``take`` is asked for the room of each part.
 
     Raises:
         TooLarge: it is over the limit, declared or real.
+        Overloaded: there is no room for it now.
         Disconnected: it never was complete.
     """
     if declared is not None and declared > limits.sent_bytes:
@@ -50,6 +90,8 @@ async def read(receive: Receive, declared: int | None, limits: BodyLimits) -> by
         size += len(part)
         if size > limits.sent_bytes:
             raise TooLarge(f"a body may have {limits.sent_bytes} bytes", code="body_too_large")
+        if size > _FREE_BYTES:
+            take(len(part))
         parts.append(part)
         if not message.get("more_body", False):
             return parts[0] if len(parts) == 1 else b"".join(parts)

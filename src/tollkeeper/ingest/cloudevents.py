@@ -22,22 +22,23 @@ from tollkeeper.model.event import WireEvent, WireRequest, WireResponse
 
 BATCH = "application/cloudevents-batch"
 STRUCTURED = "application/cloudevents"
-_OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
+_OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any], mark=b"{")
 _REQUIRED = ("id", "source", "type")
 _MOST_DIGITS = 20
 
 
 def decode(
-    body: bytes, content_type: str, headers: Mapping[str, str]
+    body: bytes, content_type: str, headers: Mapping[str, str], *, most: int | None = None
 ) -> list[WireEvent | Rejection]:
     """The events of a request in any of the three modes.
 
     Raises:
         InvalidInput: the body is not what its content type says.
+        TooLarge: it has more than ``most`` events.
     """
     if "ce-specversion" in headers or "ce-id" in headers:
         return [_one(0, _binary(body, content_type, headers), body)]
-    items = _OBJECTS.decode(body)
+    items = _OBJECTS.decode(body, most)
     contents = split(body) if too_deep(body) else []
     found: list[WireEvent | Rejection] = []
     for index, item in enumerate(items):

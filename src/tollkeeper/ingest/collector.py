@@ -21,7 +21,7 @@ import msgspec
 from tollkeeper.clock import Clock
 from tollkeeper.errors import InvalidInput, Overloaded, TollkeeperError, TooLarge, Unauthorized
 from tollkeeper.ingest.block import REJECTED, Attributes, CaptureReport
-from tollkeeper.ingest.body import BodyLimits, Disconnected, Receive, inflate, read
+from tollkeeper.ingest.body import BodyLimits, Disconnected, Receive, Room, inflate, read
 from tollkeeper.ingest.decode import Rejection
 from tollkeeper.ingest.governance import Documents, documents
 from tollkeeper.ingest.outcomes import Outcomes
@@ -34,8 +34,12 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Found = Sequence[Item | dict[str, Any]]
 """Items of a body, understood or rejected."""
+Understood = tuple[Entry, Found, InvalidInput | None]
+"""A body's journal entry, its items, and what is wrong with the body as a whole."""
 
 _THREAD_OVER_BYTES = 256 * 1024
+_LARGE_AT_ONCE = 2  # each takes many times its bytes while it is understood
+_ROOM_BYTES = 512 * 1024 * 1024
 _SHOWN_REJECTIONS = 100
 _WAIT_SECONDS = 30.0
 _SOURCES = {b"import": "import", b"sample": "sample"}
@@ -93,6 +97,8 @@ class Collector:
         self._limits = limits
         self._clock = clock
         self._documents: dict[str, Documents] = {}
+        self._room = Room(max(_ROOM_BYTES, 2 * limits.body.sent_bytes))
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     @staticmethod
     def takes(path: str) -> bool:
@@ -188,14 +194,12 @@ class Collector:
         if refusal is not None:
             raise Overloaded(refusal, code="journal_full")
         declared = headers.get(b"content-length", b"")
-        sent = await read(receive, int(declared) if declared.isdigit() else None, self._limits.body)
-        encoding = headers.get(b"content-encoding", b"").decode("latin-1")
-        work = (sent, encoding, route, application, scope, headers)
-        if len(sent) > _THREAD_OVER_BYTES:
-            entry, found, broken = await asyncio.to_thread(self._understand, *work)
-        else:
-            entry, found, broken = self._understand(*work)
-        position = await asyncio.wrap_future(self._journal.append(entry))
+        length = int(declared) if declared.isdigit() else None
+        with self._room.held() as take:
+            sent = await read(receive, length, self._limits.body, take)
+            work = (route, application, scope, headers)
+            entry, found, broken = await self._inflate(sent, *work)
+            position = await asyncio.wrap_future(self._journal.append(entry))
         if broken is not None:
             raise broken
         rejected = [item for item in found if isinstance(item, Rejection)]
@@ -209,17 +213,40 @@ class Collector:
             return 201, await self._results(position, found)
         return 201, _summary(found, rejected)
 
-    def _understand(
+    async def _inflate(
         self,
         sent: bytes,
-        encoding: str,
         route: Route,
         application: str,
         scope: Scope,
         headers: dict[bytes, bytes],
-    ) -> tuple[Entry, Found, InvalidInput | None]:
+    ) -> Understood:
+        """What ``_understand`` makes of a body: here when it is small, else in a thread."""
+        encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+        limits = self._limits.body
+        work = (route, application, scope, headers)
+        if len(sent) <= _THREAD_OVER_BYTES:
+            here = min(limits.inflated_bytes, _THREAD_OVER_BYTES)
+            try:
+                body = inflate(sent, encoding, limits._replace(inflated_bytes=here))
+            except TooLarge:
+                pass  # A few bytes may be a long body, too long for the loop of all others.
+            else:
+                return self._understand(body, *work)
+        async with self._large:
+            return await asyncio.to_thread(
+                lambda: self._understand(inflate(sent, encoding, limits), *work)
+            )
+
+    def _understand(
+        self,
+        body: bytes,
+        route: Route,
+        application: str,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+    ) -> Understood:
         """The journal entry of a body, its items, and what is wrong with the body as a whole."""
-        body = inflate(sent, encoding, self._limits.body)
         attributes = _attributes(scope, headers, body, route)
         entry = Entry(
             position=0,
@@ -239,16 +266,8 @@ class Collector:
 
     def _items(self, entry: Entry, attributes: Attributes, route: Route) -> Found:
         if route.resource != "events":
-            objects = objects_of(entry)
-            self._check_count(len(objects))
-            return objects
-        items = items_of(entry, attributes)
-        self._check_count(len(items))
-        return items
-
-    def _check_count(self, count: int) -> None:
-        if count > self._limits.items:
-            raise TooLarge(f"a batch may have {self._limits.items} items", code="too_many_items")
+            return objects_of(entry, self._limits.items)
+        return items_of(entry, attributes, self._limits.items)
 
     async def _results(self, position: int, found: Found) -> bytes:
         results = await self._outcomes.wait(position, _WAIT_SECONDS)

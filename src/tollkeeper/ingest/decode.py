@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from tollkeeper.errors import InvalidInput
+from tollkeeper.errors import InvalidInput, TooLarge
 
 T = TypeVar("T")
 
@@ -51,23 +51,28 @@ class Rejection:
 class Decoder(Generic[T]):
     """Decodes bodies that hold one item or an array of items of one type."""
 
-    def __init__(self, item: type[T]) -> None:
+    def __init__(self, item: type[T], *, mark: bytes) -> None:
+        """``mark`` stands in every item that is one, unless it is written with escapes."""
+        self._mark = mark
         self._batch: msgspec.json.Decoder[list[T]] = msgspec.json.Decoder(list[item])  # type: ignore[valid-type]
         self._item = msgspec.json.Decoder(item)
 
-    def decode(self, body: bytes) -> list[T | Rejection]:
+    def decode(self, body: bytes, most: int | None = None) -> list[T | Rejection]:
         """The items of a body in order.
 
         Raises:
             InvalidInput: the body as a whole is not JSON, or neither an object nor an array.
+            TooLarge: it has more than ``most`` items; found out before they are made.
         """
+        if most is not None and body.count(self._mark) + body.count(b"\\u") > most:
+            split(body, most)
         try:
             if body[:1] == b"[":
                 return self._batch.decode(body)  # type: ignore[return-value]
             return [self._item.decode(body)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-        return [self._one(index, content) for index, content in enumerate(split(body))]
+        return [self._one(index, content) for index, content in enumerate(split(body, most))]
 
     def _one(self, index: int, content: bytes) -> T | Rejection:
         try:
@@ -95,11 +100,12 @@ def _rejection(index: int, message: str, content: bytes) -> Rejection:
     return Rejection(index, "wrong_type", field or None, detail, content)
 
 
-def split(body: bytes) -> list[bytes]:
+def split(body: bytes, most: int | None = None) -> list[bytes]:
     """The items of a body that holds one object or an array, whatever stands inside the items.
 
     Raises:
         InvalidInput: the body is neither, or its array has no end.
+        TooLarge: the array has more than ``most`` items.
     """
     text = body.removeprefix(_BOM).strip()
     if text[:1] != b"[":
@@ -116,6 +122,8 @@ def split(body: bytes) -> list[bytes]:
         elif mark == b"," and depth == 1:
             items.append(text[start : token.start()])
             start = token.end()
+            if most is not None and len(items) >= most:
+                raise TooLarge(f"a batch may have {most} items", code="too_many_items")
         elif mark in _CLOSE:
             depth -= 1
             if depth == 0:

@@ -36,8 +36,8 @@ from tollkeeper.store import counters
 from tollkeeper.store.tables import conflicts, drops
 from tollkeeper.store.upsert import upsert
 
-_EVENTS = Decoder(WireEvent)
-_OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
+_EVENTS = Decoder(WireEvent, mark=b'"request"')
+_OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any], mark=b"{")
 _ATTRIBUTES = msgspec.json.Decoder(Attributes)
 # What a mistake of ours may raise: the one event that meets it is held, the others are stored.
 _BUGS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
@@ -49,17 +49,19 @@ Item = tuple[WireEvent, Measures] | Rejection
 """An event that was understood, with its checked numbers, or why it was not."""
 
 
-def items_of(entry: Entry, attributes: Attributes) -> list[Item]:
+def items_of(entry: Entry, attributes: Attributes, most: int | None = None) -> list[Item]:
     """The events of a body, whichever protocol brought it, each verified or rejected.
 
     Raises:
         InvalidInput: the body as a whole cannot be understood.
+        TooLarge: it has more than ``most`` items.
     """
     found: list[WireEvent | Rejection]
     if entry.source == "cloudevents":
-        found = cloudevents.decode(entry.body, attributes.content_type, attributes.headers or {})
+        said = (attributes.content_type, attributes.headers or {})
+        found = cloudevents.decode(entry.body, *said, most=most)
     else:
-        found = _EVENTS.decode(entry.body)
+        found = _EVENTS.decode(entry.body, most)
     unpadded = is_kong(attributes)
     items: list[Item] = []
     contents: list[bytes] | None = None
@@ -89,13 +91,14 @@ def _contents(entry: Entry) -> list[bytes]:
         return []
 
 
-def objects_of(entry: Entry) -> list[dict[str, Any] | Rejection]:
+def objects_of(entry: Entry, most: int | None = None) -> list[dict[str, Any] | Rejection]:
     """The users, companies or subscriptions of a body, each checked or rejected.
 
     Raises:
         InvalidInput: the body as a whole cannot be understood.
+        TooLarge: it has more than ``most`` items.
     """
-    found = _OBJECTS.decode(entry.body)
+    found = _OBJECTS.decode(entry.body, most)
     contents: list[bytes] | None = None
     for index, item in enumerate(found):
         if isinstance(item, Rejection):

@@ -4,6 +4,7 @@ import gzip
 import json
 import time
 import zlib
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +19,11 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
     assert said["type"] == f"urn:tollkeeper:error:{said['code']}"
     assert said["detail"]
     return answer.status_code, said["code"]
+
+
+def peak_bytes(collected: Collected) -> int:
+    status = Path(f"/proc/{collected.server.process.pid}/status").read_text()
+    return 1024 * int(next(x for x in status.splitlines() if x.startswith("VmHWM")).split()[1])
 
 
 @pytest.mark.parametrize(
@@ -110,6 +116,20 @@ def test_an_encoding_that_cannot_be_undone_is_named(
 def test_too_many_items_are_refused_as_a_whole(collected: Collected) -> None:
     answer = collected.send.post("/v1/events/batch", content=b"[" + b"{}," * 100_000 + b"{}]")
     assert problem(answer) == (413, "too_many_items")
+
+
+@pytest.mark.parametrize("item", [b"0", b"{}", b'{"request":{}}', b'{"req\\u0075est":{"uri":"/"}}'])
+@pytest.mark.parametrize("path", ["/v1/events/batch", "/v1/users/batch", "/api/v1/events"])
+def test_millions_of_items_in_a_few_bytes_are_refused_before_they_are_made(
+    collected: Collected, path: str, item: bytes
+) -> None:
+    before = peak_bytes(collected)
+    body = gzip.compress(b"[" + (item + b",") * (60_000_000 // (len(item) + 1)) + b"0]", 9)
+    assert len(body) < 256 * 1024
+    answer = collected.send.post(path, content=body, headers={"content-encoding": "gzip"})
+    assert problem(answer) == (413, "too_many_items")
+    # As objects they were gigabytes.
+    assert peak_bytes(collected) - before < 400_000_000
 
 
 def test_a_hundred_thousand_bad_items_are_answered_in_seconds(collected: Collected) -> None:
