@@ -150,7 +150,8 @@ def router(operator: Operator, registry: CollectorRegistry, principal: Guard) ->
 
     @routes.get("/api/quarantine", dependencies=guarded)
     def quarantine(
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
     ) -> Quarantine:
         """Lists what could not be understood, with the reason of each."""
         count, rows = operator.held(limit=limit, after=after)
