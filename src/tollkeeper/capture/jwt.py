@@ -21,6 +21,7 @@ TOKEN_LIMIT = 16_384
 """Longer bearer tokens are not looked into."""
 
 _CACHE_LIMIT = 10_000
+_CACHE_CHARACTERS = 4_000_000  # of the tokens read; their claims take up to forty times as much
 
 
 class Token(NamedTuple):
@@ -86,14 +87,15 @@ class Tokens:
     """Reads bearer tokens of one host, each distinct token once.
 
     Guarantee: with keys, only claims of a token whose signature one of them verifies, at a time
-    within `nbf` and `exp` (leeway included), are returned; the cache is bounded, keyed by digest,
-    and holds no token.
+    within `nbf` and `exp` (leeway included), are returned; the cache is bounded in number and by the
+    length of what was read, keyed by digest, and holds no token.
     """
 
     def __init__(self, keys: tuple[Key, ...] = (), *, leeway_seconds: float = 0) -> None:
         self._keys = keys
         self._leeway_us = int(leeway_seconds * 1_000_000)
         self._cache: dict[str, Read | None] = {}
+        self._characters = 0
         self.rejected = 0
 
     def claims(self, token: str, digest: str, now_us: int) -> Claims | None:
@@ -101,7 +103,7 @@ class Tokens:
         try:
             read = self._cache[digest]
         except KeyError:
-            read = self._remember(digest, self._read(token))
+            read = self._remember(digest, self._read(token), len(token))
         if read is None:
             return None
         if self._keys and not _is_current(read, now_us):
@@ -140,10 +142,15 @@ class Tokens:
                 return True
         return False
 
-    def _remember(self, digest: str, read: Read | None) -> Read | None:
-        """Keeps the answer; the oldest ones make room."""
+    def _remember(self, digest: str, read: Read | None, characters: int) -> Read | None:
+        """Keeps the answer; the oldest ones make room, and all of them for a flood of long tokens."""
         cache = self._cache
-        if len(cache) >= _CACHE_LIMIT:
+        if read is not None:
+            self._characters += characters
+        if self._characters > _CACHE_CHARACTERS:
+            cache.clear()
+            self._characters = 0
+        elif len(cache) >= _CACHE_LIMIT:
             for old in list(cache)[: _CACHE_LIMIT // 8]:
                 cache.pop(old, None)
         cache[digest] = read

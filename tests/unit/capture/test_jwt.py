@@ -195,6 +195,14 @@ def test_each_token_is_read_once_and_the_memory_of_tokens_is_bounded():
     assert len(tokens._cache) <= 10_000
 
 
+def test_the_memory_of_tokens_is_bounded_by_their_length_too():
+    tokens = Tokens()
+    long = f"e30.{b64({'sub': 's', 'a': [[]] * 2900})}.x123"
+    for number in range(2000):
+        assert tokens.claims(long, str(number), 0)["sub"] == "s"
+    assert len(tokens._cache) * len(long) <= 4_000_000 + len(long)
+
+
 def test_rejected_tokens_are_counted():
     tokens = Tokens(read_keys("k" * 32, None, ()))
     tokens.claims(SEED, "d", 0)
