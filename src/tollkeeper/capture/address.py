@@ -12,6 +12,7 @@ from collections.abc import Iterable
 _MEMO_LIMIT = 4096
 _MEMO_CHARACTERS = 256
 _LOOPBACK = "127.0.0.1"
+_MAPPED = "::ffff:"
 
 
 class Proxies:
@@ -33,6 +34,8 @@ class Proxies:
             forwarded_for: The X-Forwarded-For values, joined by commas in their order.
         """
         if not forwarded_for or not self._is_trusted(peer_ip or _LOOPBACK):
+            if peer_ip.startswith(_MAPPED):  # a socket for both kinds shows IPv4 clients so
+                return _plain(peer_ip) or peer_ip
             return peer_ip
         asked = peer_ip, forwarded_for
         answer = self._answers.get(asked)
@@ -46,7 +49,7 @@ class Proxies:
 
     def _walk(self, peer_ip: str, forwarded_for: str) -> str:
         """The first address from the right that is no proxy of ours."""
-        client = peer_ip
+        client = _plain(peer_ip) or peer_ip
         for hop in reversed(forwarded_for.split(",")):
             address = _plain(hop)
             if address is None:

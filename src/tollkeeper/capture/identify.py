@@ -21,12 +21,16 @@ _QUERY_KEYS = ("api_key", "apikey", "api-key", "key", "access_token", "subscript
 # These schemes sign each request anew: the header is no stable name for the caller.
 _CHANGING = ("digest ", "aws4", "negotiate ", "ntlm ", "signature ", "hawk ", "oauth ", "dpop ")
 
+_NO_PASSWORDS = (b"", b"x", b"x-oauth-basic", b"api_token", b"unused")
+"""What stands in the place of a password where the user name is an API key."""
+
 
 class Identifier:
     """Applies the host's identity rules to calls.
 
     Guarantee: no raw secret comes out of it; where a secret itself is configured to be the user id
-    (a header like X-API-Key), the id is `key-` and the first 16 hex digits of its digest.
+    (a header like X-API-Key), or where it stands in the place of a Basic user name, the id is
+    `key-` and the first 16 hex digits of its digest.
     """
 
     def __init__(self, options: Options, tokens: Tokens) -> None:
@@ -48,6 +52,8 @@ class Identifier:
         digest = credential_digest(bare) if bare else ""
         if call.user is None:
             call.user = self._user(call, headers, bare, digest)
+        elif call.user and call.user in (bare, authorization, headers.get("x-api-key")):
+            call.user = _short(call.user)  # the host's callable answered the secret itself
         if call.company is None and (
             self._company_header or self._company_claim or self._company_query
         ):
@@ -112,9 +118,12 @@ class Identifier:
 
 def _spoken(name: str, value: str) -> str | None:
     """The value as an id: itself, or a short digest where the name says that it is a secret."""
-    if value and _is_raw_secret(name):
-        return f"key-{credential_digest(bare_credential(value))[:16]}"
-    return value or None
+    return _short(value) if value and _is_raw_secret(name) else value or None
+
+
+def _short(secret: str) -> str:
+    """What stands for a secret that serves as an id."""
+    return f"key-{credential_digest(bare_credential(secret))[:16]}"
 
 
 def _is_raw_secret(name: str) -> bool:
@@ -123,16 +132,22 @@ def _is_raw_secret(name: str) -> bool:
 
 
 def _basic_user(encoded: str) -> str | None:
-    """The user name in Basic credentials, None when they are broken or name nobody."""
+    """The user name in Basic credentials, None when they are broken or name nobody.
+
+    Without a real password beside it the name is the key: `curl -u sk_live_1234:` and the like.
+    """
     try:
         pair = base64.b64decode(encoded, validate=True)
     except ValueError:
         return None
-    name = pair.partition(b":")[0]
+    name, colon, password = pair.partition(b":")
     try:
-        return name.decode("utf-8") or None
+        user = name.decode("utf-8")
     except UnicodeDecodeError:
-        return name.decode("latin-1")
+        user = name.decode("latin-1")
+    if user and colon and password.lower() in _NO_PASSWORDS:
+        return _short(user)
+    return user or None
 
 
 def _query_key(query: str) -> str:

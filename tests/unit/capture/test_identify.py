@@ -46,8 +46,8 @@ def identify(options, call):
         ({"authorization": basic(b"alice:pass:word")}, "alice"),
         ({"authorization": basic(b"alice")}, "alice"),
         ({"authorization": basic(b":pass")}, None),
-        ({"authorization": basic("zoë:x".encode())}, "zoë"),
-        ({"authorization": basic(b"zo\xeb:x")}, "zoë"),
+        ({"authorization": basic("zoë:pw".encode())}, "zoë"),
+        ({"authorization": basic(b"zo\xeb:pw")}, "zoë"),
         ({"authorization": "Basic !!!"}, None),
         ({"authorization": ""}, None),
         ({}, None),
@@ -102,6 +102,21 @@ def test_a_secret_used_as_an_id_leaves_as_a_short_digest(identify):
     assert identify({}, "api_key=hush", identify_company={"query_string": "api_key"})[1] == user
 
 
+@pytest.mark.parametrize("password", ["", "x", "X-OAuth-Basic"])
+def test_an_api_key_in_the_place_of_a_user_name_leaves_as_a_short_digest(identify, password):
+    user = identify({"authorization": basic(f"sk_live_1:{password}".encode())})[0]
+    assert user == "key-" + digest("sk_live_1")[:16]
+
+
+def test_a_callable_that_answers_the_secret_itself_sends_its_digest(identify):
+    short = "key-" + digest("hush")[:16]
+    for headers in ({"authorization": "Bearer hush"}, {"x-api-key": "hush"}):
+        assert identify(headers, fields={"user": "hush"})[0] == short
+    headers = {"authorization": "Bearer hush"}
+    assert identify(headers, fields={"user": "Bearer hush"})[0] == short
+    assert identify(headers, fields={"user": "alice"})[0] == "alice"
+
+
 def test_what_callables_found_is_kept_and_what_they_failed_to_find_stays_empty(identify):
     headers = {"authorization": f"Bearer {JWT}", "x-tenant": "t"}
     rule = {"identify_company": {"header": "X-Tenant"}}
@@ -147,6 +162,9 @@ def test_nobody_has_no_credential(identify):
         ("127.0.0.1", "::ffff:1.2.3.4", "1.2.3.4"),
         ("127.0.0.1", "", "127.0.0.1"),
         ("nonsense", "1.2.3.4", "nonsense"),
+        ("::ffff:203.0.113.9", "", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "1.2.3.4", "203.0.113.9"),
+        ("::ffff:127.0.0.1", "garbage", "127.0.0.1"),
     ],
 )
 def test_forwarded_addresses_are_believed_from_trusted_proxies_only(peer, forwarded, client):
