@@ -629,6 +629,8 @@ def test_an_event_is_not_lost_when_the_host_is_cancelled_in_its_own_callable():
         ),
         ({"headers": [], "server": None}, "", "/pets/17", "10.0.0.9"),
         ({"raw_path": None, "path": "/caf\xe9 1"}, "api.test:81", "/caf%C3%A9%201", "10.0.0.9"),
+        ({"raw_path": b"/pets/17?token=t"}, "api.test:81", "/pets/17", "10.0.0.9"),
+        ({"raw_path": b"http://u:p@h/pets/17"}, "api.test:81", "/pets/17", "10.0.0.9"),
     ],
 )
 def test_what_a_server_leaves_out_is_made_up_for(scope, host, path, peer):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,10 +19,10 @@ from tollkeeper.capture import body as bodies
 from tollkeeper.capture.address import Proxies
 from tollkeeper.capture.body import is_deep
 from tollkeeper.capture.call import Call
-from tollkeeper.capture.guard import FAILED, quiet
+from tollkeeper.capture.guard import FAILED, Failed, quiet
 from tollkeeper.capture.ids import Ids
 from tollkeeper.capture.loop import OwnLoop
-from tollkeeper.capture.mask import Verdicts, mask_headers, mask_query
+from tollkeeper.capture.mask import Verdicts, mask_headers, mask_query, without_secrets
 from tollkeeper.capture.options import Options
 from tollkeeper.capture.route import template
 from tollkeeper.capture.stats import Counts
@@ -143,6 +144,8 @@ class Encoder:
         if metadata and is_deep(metadata):
             self._counts.failed("get_metadata", ValueError("too deep"))
             metadata = None
+        if metadata:
+            metadata = without_secrets(metadata, self._query_masks)
         if self._static:
             metadata = {**self._static, **(metadata or {})}
         request = Request(
@@ -197,7 +200,12 @@ class Encoder:
         self, side: Request | Response, data: bytes, verdicts: Verdicts, *, truncated: bool
     ) -> str | None:
         """Puts one body into its side of the event; returns what must be said of it."""
-        found = bodies.present(data, side.headers, verdicts, self._limit_bytes, truncated=truncated)
+        look = partial(
+            bodies.present, data, side.headers, verdicts, self._limit_bytes, truncated=truncated
+        )
+        found: bodies.Body | Failed = quiet(self._counts, "body", look)
+        if isinstance(found, Failed):  # whatever a client sent, its call counts
+            return "not sent: cannot be read"
         if found.value is not None:
             side.body = found.value
             side.transfer_encoding = found.transfer_encoding or UNSET

@@ -200,7 +200,11 @@ class HttpExchange:
         call.method = scope.get("method", "GET")
         call.scheme = scope.get("scheme", "http")
         raw_path = scope.get("raw_path")
-        call.path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])
+        # Some servers leave the query in it, or the whole address that a proxy's client asks for.
+        if raw_path and raw_path[:1] == b"/" and b"?" not in raw_path:
+            call.path = raw_path.decode("latin-1")
+        else:
+            call.path = quote(scope["path"])
         query = scope.get("query_string")
         if query:
             call.query = query.decode("latin-1")

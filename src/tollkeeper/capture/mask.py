@@ -175,6 +175,20 @@ def mask_json(document: Any, verdicts: Verdicts) -> bool:
     return changed
 
 
+def without_secrets(value: Any, verdicts: Verdicts) -> Any:
+    """A copy of what the host gave, masked by its keys at any depth; the host's own objects stay as they are."""
+    if isinstance(value, dict):
+        return {
+            key: MASK
+            if inner is not None and isinstance(key, str) and verdicts[key] == HIDE
+            else without_secrets(inner, verdicts)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secrets(inner, verdicts) for inner in value]
+    return value
+
+
 _OPENING = ("{", "[")
 
 

@@ -198,6 +198,26 @@ def test_metadata_that_json_does_not_know_becomes_text_or_is_left_out(encode):
     assert counts.errors == {"get_metadata": 2}
 
 
+def test_secrets_in_metadata_are_masked_and_the_hosts_own_objects_are_left_alone(encode):
+    given = {"plan": "gold", "auth": {"token": "t"}, "calls": [{"api_key": "k", "n": 1}]}
+    kept = json.dumps(given)
+    event = encode({"metadata": given}, metadata={"region": "eu"})
+    assert event["metadata"] == {
+        "krakend": {"region": "eu"},
+        "plan": "gold",
+        "auth": MASK,
+        "calls": [{"api_key": MASK, "n": 1}],
+    }
+    assert json.dumps(given) == kept
+
+
+def test_a_body_that_cannot_be_read_costs_no_event(encode):
+    counts = Counts()
+    event = encode({"request_body": memoryview(b"{}")}, counts, log_body=True)
+    assert event["metadata"]["tollkeeper"] == {"request_body": "not sent: cannot be read"}
+    assert counts.errors == {"body": 1}
+
+
 def test_an_event_that_is_too_large_keeps_only_what_counts_it(encode):
     counts = Counts()
     event = encode(
