@@ -23,6 +23,12 @@ test("comparisons, lists, stars and negation become the operators of the API", (
     ["company_id:7", { field: "customer", op: "eq", value: "7" }],
     ["metadata.plan:gold", { field: "metadata.plan", op: "eq", value: "gold" }],
     ["hello", { field: "request.uri", op: "contains", value: "hello" }],
+    ["https://api.test/v1?a=b", { field: "request.uri", op: "contains", value: "https://api.test/v1?a=b" }],
+    ['user:"a,1",b', { field: "user", op: "in", value: ["a,1", "b"] }],
+    ['-user:"a,1","b 2"', { field: "user", op: "nin", value: ["a,1", "b 2"] }],
+    ['user:b,"a,1"', { field: "user", op: "in", value: ["b", "a,1"] }],
+    ['user:"a,1"', { field: "user", op: "eq", value: "a,1" }],
+    ['user:"say \\"a,1\\"",b', { field: "user", op: "in", value: ['say "a,1"', "b"] }],
     ['user:"Jane \\"J\\" Doe"', { field: "user", op: "eq", value: 'Jane "J" Doe' }],
   ];
   for (const [text, leaf] of cases) assert.deepEqual(one(text), [leaf], text);

@@ -18,6 +18,7 @@ const SHORT: Record<string, string> = {
 
 const NUMERIC = new Set(["response.status", "duration_ms", "request.bytes", "response.bytes", "weight"]);
 const NAME = /^-?[A-Za-z_][\w.-]*$/;
+const ADDRESS = /^[a-z]+:\/\//i;
 const ORDER: [string, Op][] = [[">=", "gte"], ["<=", "lte"], ["!=", "ne"], [">", "gt"], ["<", "lt"], ["~", "matches"], ["=", "eq"]];
 
 /** What a filter term says, in words for a chip. */
@@ -61,7 +62,8 @@ export function parseFilter(text: string): Parsed {
 function parseTerm(term: string): Leaf | string {
   const colon = term.indexOf(":");
   const name = term.slice(0, Math.max(colon, 0));
-  if (colon < 1 || !NAME.test(name)) return { field: "request.uri", op: "contains", value: unquote(term) };
+  // A pasted address is looked for as it is: nobody means a field called “https”.
+  if (colon < 1 || !NAME.test(name) || ADDRESS.test(term)) return { field: "request.uri", op: "contains", value: unquote(term) };
   const negative = name.startsWith("-");
   const field = canonical(negative ? name.slice(1) : name);
   const raw = term.slice(colon + 1);
