@@ -51,6 +51,7 @@ from tollkeeper.web import query as query_api
 from tollkeeper.web import session as session_api
 from tollkeeper.web.api import build_api
 from tollkeeper.web.auth import guard
+from tollkeeper.web.bounded import Bounded
 from tollkeeper.web.edge import Edge
 from tollkeeper.web.ui import dashboard
 
@@ -152,7 +153,7 @@ class App:
         self.asgi: ASGIApp = Edge(
             collector=collector,
             collects=lambda path, _method: Collector.takes(path),
-            api=build_api(self._routers()),
+            api=Bounded(build_api(self._routers())),
             ui=dashboard(),
         )
         self._stopping = threading.Event()
@@ -162,9 +163,10 @@ class App:
         ]
 
     def _routers(self) -> list[APIRouter]:
-        principal = guard(self.records, self._clock)
+        public_url = self.settings.public_url
+        principal = guard(self.records, self._clock, public_url=public_url)
         return [
-            session_api.router(self.records, self._clock, principal),
+            session_api.router(self.records, self._clock, principal, public_url=public_url),
             applications_api.router(self.records, principal),
             query_api.router(self.asker, principal),
             events_api.router(self.asker, self.hub, principal),
@@ -188,7 +190,9 @@ class App:
         file = self._folder / TOKEN_FILE
         kept = file.read_text("ascii").strip() if file.exists() else ""
         token = self.settings.admin_token or kept or access.new_token()
-        access.add_token(self.records, token, name="first", now_us=self._clock.now_us())
+        access.set_token(
+            self.records, token, name="first", now_us=self._clock.now_us(), instead_of=kept
+        )
         if token != kept:
             write_private(file, token.encode("ascii"))
         return token

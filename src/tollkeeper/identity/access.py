@@ -27,8 +27,10 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def add_token(engine: Engine, token: str, *, name: str, now_us: int) -> None:
-    """Lets a token in; one that is known stays as it is.
+def set_token(engine: Engine, token: str, *, name: str, now_us: int, instead_of: str = "") -> None:
+    """Lets a token in, in the place of another one; one that is known stays as it is.
+
+    Sessions end with the token that goes: whoever had it may have opened them.
 
     Raises:
         InvalidSettings: it is too short to be safe.
@@ -40,12 +42,10 @@ def add_token(engine: Engine, token: str, *, name: str, now_us: int) -> None:
     with write(engine) as connection:
         row = {"digest": _digest(token), "name": name, "created_us": now_us}
         insert_missing(connection, admin_tokens, [row])
-
-
-def has_token(engine: Engine) -> bool:
-    """True when any admin token exists."""
-    with read(engine) as connection:
-        return connection.execute(select(admin_tokens.c.digest).limit(1)).first() is not None
+        if instead_of and instead_of != token:
+            gone = admin_tokens.c.digest == _digest(instead_of)
+            if connection.execute(delete(admin_tokens).where(gone)).rowcount:
+                connection.execute(delete(sessions))
 
 
 def is_token(engine: Engine, token: str) -> bool:

@@ -48,7 +48,7 @@ def install(api: FastAPI) -> None:
                 "title": str(error.detail),
                 "status": error.status_code,
                 "detail": str(error.detail),
-                "code": "http",
+                "code": "too_large" if error.status_code == 413 else "http",
             },
             dict(error.headers or {}),
         )

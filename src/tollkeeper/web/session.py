@@ -26,8 +26,8 @@ class Session(BaseModel):
     version: str
 
 
-def router(records: Engine, clock: Clock, principal: Guard) -> APIRouter:
-    """Routes under ``/api/session``."""
+def router(records: Engine, clock: Clock, principal: Guard, *, public_url: str = "") -> APIRouter:
+    """Routes under ``/api/session``; the cookie is for HTTPS only when that is our address."""
     routes = APIRouter(prefix="/api/session", tags=["session"])
 
     @routes.post("", status_code=204)
@@ -42,7 +42,7 @@ def router(records: Engine, clock: Clock, principal: Guard) -> APIRouter:
             max_age=access.SESSION_SECONDS,
             httponly=True,
             samesite="strict",
-            secure=request.url.scheme == "https",
+            secure=request.url.scheme == "https" or public_url.startswith("https:"),
         )
         return response
 

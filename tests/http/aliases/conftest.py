@@ -30,7 +30,7 @@ def records(tmp_path: Path) -> Iterator[Engine]:
             retention=Retention(None, None, None),
             now_us=number,
         )
-    access.add_token(engine, TOKEN, name="test", now_us=1)
+    access.set_token(engine, TOKEN, name="test", now_us=1)
     yield engine
     engine.dispose()
 
