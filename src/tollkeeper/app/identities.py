@@ -13,6 +13,7 @@ from tollkeeper.identity.learn import Learner
 from tollkeeper.ingest import quarantine
 from tollkeeper.ingest.block import Block, PartyItem
 from tollkeeper.ingest.quarantine import Held
+from tollkeeper.ingest.redact import safe
 
 
 class Identities:
@@ -45,12 +46,20 @@ class Identities:
     def _take(self, connection: Connection, application: str, sent: list[PartyItem]) -> None:
         said = [party.Item(i.entry.resource, i.value, i.entry.received_us) for i in sent]
         errors = party.apply_all(connection, application, said, pepper=self._pepper)
-        held = [_held(i, e) for i, e in zip(sent, errors, strict=True) if e is not None]
+        held = [
+            _held(i, e, self._pepper) for i, e in zip(sent, errors, strict=True) if e is not None
+        ]
         quarantine.hold(connection, held)
 
 
-def _held(item: PartyItem, error: InvalidInput) -> Held:
+def _held(item: PartyItem, error: InvalidInput, pepper: bytes) -> Held:
     entry = item.entry
+    kept = safe(
+        msgspec.json.encode(item.value),
+        pepper=pepper,
+        user_claim="",
+        limit=quarantine.MAX_CONTENT_BYTES,
+    )
     return Held(
         application=entry.application,
         source=entry.source,
@@ -58,8 +67,9 @@ def _held(item: PartyItem, error: InvalidInput) -> Held:
         reason=error.code,
         field=error.field,
         detail=error.detail,
-        content=msgspec.json.encode(item.value),
+        content=kept.content,
         attributes=item.attributes,
         item=item.index,
         seen_us=entry.received_us,
+        credential=kept.credential,
     )

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from tollkeeper.errors import InvalidInput
 from tollkeeper.identity.attributes import document, merge, storable, text_id
 from tollkeeper.identity.credential import digest_from_secret
+from tollkeeper.model.secret import MASK
 
 MAX_TOKENS = 100
 MAX_TEXT_CHARACTERS = 2048
@@ -157,4 +158,4 @@ def _tokens(item: Mapping[str, Any], pepper: bytes) -> list[str]:
     if len(given) > MAX_TOKENS:
         raise InvalidInput(f"more than {MAX_TOKENS}", field="session_token", code="too_many")
     texts = [_text(token, "session_token", MAX_TOKEN_CHARACTERS) for token in given]
-    return [digest_from_secret(pepper, text) for text in texts if text.strip()]
+    return [digest_from_secret(pepper, text) for text in texts if text.strip() not in ("", MASK)]

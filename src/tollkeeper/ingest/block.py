@@ -28,7 +28,8 @@ class Attributes(msgspec.Struct, omit_defaults=True):
     ``capture`` is the report of a capture instance, ``headers`` the CloudEvents headers of a
     binary-mode request; ``items`` says that the sender waits for the result of each item;
     ``first_item`` is the place of the first item in the body that brought it, other than 0 only
-    for what is sent again from quarantine.
+    for what is sent again from quarantine, as are ``credential`` (keyed digest) and ``user``: its
+    caller, since its secrets are gone.
     """
 
     peer: str = ""
@@ -39,6 +40,8 @@ class Attributes(msgspec.Struct, omit_defaults=True):
     headers: dict[str, str] | None = None
     items: bool = False
     first_item: int = 0
+    credential: str = ""
+    user: str = ""
 
 
 class Pair(NamedTuple):

@@ -16,6 +16,7 @@ import msgspec
 
 _memo: dict[tuple[str, str], str] = {}
 _MEMO_LIMIT = 4096
+_MEMO_CHARACTERS = 8192
 
 
 def user_from_authorization(value: str, claim: str) -> str:
@@ -23,9 +24,10 @@ def user_from_authorization(value: str, claim: str) -> str:
     known = _memo.get((value, claim))
     if known is None:
         known = _read(value, claim)
-        if len(_memo) >= _MEMO_LIMIT:
-            _memo.clear()
-        _memo[value, claim] = known
+        if len(value) <= _MEMO_CHARACTERS:
+            if len(_memo) >= _MEMO_LIMIT:
+                _memo.clear()
+            _memo[value, claim] = known
     return known
 
 

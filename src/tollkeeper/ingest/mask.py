@@ -18,6 +18,7 @@ from tollkeeper.model.secret import MASK, is_secret_name
 _encode = msgspec.json.encode
 _decode = msgspec.json.decode
 _NAMES_LIMIT = 4096
+_NAME_CHARACTERS = 256
 _names: dict[str, str] = {}
 _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 
@@ -39,9 +40,10 @@ def headers_text(headers: dict[str, Any] | None) -> str:
 def _learn_name(name: str) -> str:
     """The header's name in lower case; most names are few and come again and again."""
     lower = name.lower()
-    if len(_names) >= _NAMES_LIMIT:
-        _names.clear()
-    _names[name] = lower
+    if len(name) <= _NAME_CHARACTERS:
+        if len(_names) >= _NAMES_LIMIT:
+            _names.clear()
+        _names[name] = lower
     return lower
 
 
@@ -87,13 +89,13 @@ def json_text(raw: msgspec.Raw) -> str:
             return ""
         value = _decode(content)
         text = content.decode()
-    if isinstance(value, (dict, list)) and _mask(value):
+    if isinstance(value, (dict, list)) and mask_names(value):
         return _encode(value).decode()
     return text
 
 
-def _mask(value: Any) -> bool:
-    """Masks in place; true when something was."""
+def mask_names(value: Any) -> bool:
+    """Masks what stands under secret names in an object or array, in place; true when anything did."""
     changed = False
     if isinstance(value, dict):
         for name, inner in value.items():
@@ -103,9 +105,9 @@ def _mask(value: Any) -> bool:
                 value[name] = MASK
                 changed = True
             elif isinstance(inner, (dict, list)):
-                changed |= _mask(inner)
+                changed |= mask_names(inner)
     else:
         for inner in value:
             if isinstance(inner, (dict, list)):
-                changed |= _mask(inner)
+                changed |= mask_names(inner)
     return changed

@@ -23,6 +23,7 @@ from tollkeeper.ingest.instant import EARLIEST_US, LATEST_AHEAD_US, parse_us
 from tollkeeper.ingest.mask import headers_text, json_text, uri_text
 from tollkeeper.model.event import Event, Text, WireEvent
 from tollkeeper.model.key import event_key
+from tollkeeper.model.secret import MASK
 
 MAX_ID_CHARACTERS = 512
 MAX_URI_CHARACTERS = 32_768
@@ -33,6 +34,7 @@ MAX_BYTES = 2**50
 MAX_DIGITS = 20
 
 _SHA256_CHARACTERS = 64
+_MEMO_CHARACTERS = 4096
 _REFUSED = 401
 _DIRECTIONS: dict[Text, str] = {
     "Outgoing": "outgoing",
@@ -48,7 +50,8 @@ class Context(NamedTuple):
 
     ``digest`` is the hash of the request body that carried it; ``user_claim`` names the JWT claim
     that tells the user when the SDK did not (empty: never); ``first_item`` is the place of the
-    first item in the body that ``digest`` is of.
+    first item in the body that ``digest`` is of. ``credential`` (keyed digest) and ``user`` are of
+    the caller of an event whose secrets were taken out before it came here.
     """
 
     application: str
@@ -60,6 +63,8 @@ class Context(NamedTuple):
     pepper: bytes
     user_claim: str
     first_item: int = 0
+    credential: str = ""
+    user: str = ""
 
 
 class Measures(NamedTuple):
@@ -306,9 +311,10 @@ def _caller(event: WireEvent, status: int, context: Context) -> tuple[str, str]:
         secret = _secret(event)
     else:
         secret = _secret(event)
-        credential = _digest_of_secret(context.pepper, secret) if secret else ""
-    if not user and secret and context.user_claim and status != _REFUSED:
-        user = user_from_authorization(secret, context.user_claim)
+        credential = _keyed(context.pepper, secret) if secret else context.credential
+    if not user and status != _REFUSED:
+        known = secret and context.user_claim
+        user = user_from_authorization(secret, context.user_claim) if known else context.user
     return user, credential
 
 
@@ -341,14 +347,21 @@ def _path(uri: str) -> str:
 def _secret(event: WireEvent) -> str:
     """The credential that the call showed, raw: the session token, else a header that carries one."""
     token = text(event.session_token)
-    if token:
+    if token and token != MASK:
         return token
     headers = event.request.headers
     if headers:
         for name, value in headers.items():
             if name.lower() in {"authorization", "x-api-key"} and isinstance(value, str):
-                return "" if value.startswith("[masked]") else value
+                return "" if value.startswith(MASK) else value
     return ""
+
+
+def _keyed(pepper: bytes, secret: str) -> str:
+    # Long ones are computed each time: remembered, they would fill the memory.
+    if len(secret) > _MEMO_CHARACTERS:
+        return digest_from_secret(pepper, secret)
+    return _digest_of_secret(pepper, secret)
 
 
 @lru_cache(maxsize=65_536)

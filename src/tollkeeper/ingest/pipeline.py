@@ -218,7 +218,7 @@ class Pipeline:
         with self._storing:
             with timed("decode"):
                 steps.decode(block, self._context)
-                steps.set_aside(block, self._unstorable)
+                steps.set_aside(block, self._unstorable, self._context)
             with timed("dedupe"):
                 dedupe(block, self._seen, self._store)
             self._begin(block)

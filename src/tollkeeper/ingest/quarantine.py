@@ -25,7 +25,8 @@ class Held(NamedTuple):
 
     ``resource`` is what it was meant to be (events, users, …); ``content`` its bytes, kept up to
     ``MAX_CONTENT_BYTES``; ``reason`` a stable word, ``detail`` a sentence. ``attributes`` came
-    beside the body and ``item`` is the place in it: both are needed to send it again.
+    beside the body and ``item`` is the place in it: both are needed to send it again. There are no
+    secrets in ``content``; ``credential`` is the keyed digest of the one that was.
     """
 
     application: str
@@ -38,13 +39,15 @@ class Held(NamedTuple):
     attributes: str
     item: int
     seen_us: int
+    credential: str = ""
 
 
 def hold(connection: Connection, items: Iterable[Held]) -> None:
     """Keeps items; what is already kept is counted once more."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for item in items:
-        digest = blake2b(item.content, digest_size=16).hexdigest()
+        said = item.content + item.credential.encode()
+        digest = blake2b(said, digest_size=16).hexdigest()
         row = rows.get((item.application, digest))
         if row is not None:
             row["seen_count"] += 1
@@ -60,7 +63,8 @@ def hold(connection: Connection, items: Iterable[Held]) -> None:
             "last_seen_us": item.seen_us,
             "seen_count": 1,
         }
-        del rows[item.application, digest]["seen_us"]
+        for name in ("seen_us", "credential"):
+            del rows[item.application, digest][name]
     upsert(
         connection,
         quarantine,

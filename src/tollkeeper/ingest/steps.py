@@ -30,6 +30,7 @@ from tollkeeper.ingest.block import (
 from tollkeeper.ingest.decode import Decoder, Rejection, split
 from tollkeeper.ingest.normalise import Context, Measures, normalise, verify
 from tollkeeper.ingest.quarantine import Held
+from tollkeeper.ingest.redact import safe
 from tollkeeper.journal.entry import Entry
 from tollkeeper.model.event import WireEvent
 from tollkeeper.store import counters
@@ -118,30 +119,32 @@ def is_kong(attributes: Attributes) -> bool:
 
 
 def decode(block: Block, context: Callable[[Entry, Attributes], Context]) -> None:
-    """Bodies become rows; what cannot be understood is held with its reason."""
+    """Bodies become rows; what cannot be understood is held with its reason, without secrets."""
     for entry in block.entries:
         attributes = _ATTRIBUTES.decode(entry.attributes)
         if attributes.items:
             block.outcomes[entry.position] = []
         if attributes.capture:
             block.reports.append((entry.application, attributes.capture))
+        known = context(entry, attributes)
         try:
             if entry.resource == "events":
-                _decode_events(block, entry, attributes, context(entry, attributes))
+                _decode_events(block, entry, attributes, known)
             else:
-                _decode_parties(block, entry, attributes)
+                _decode_parties(block, entry, attributes, known)
         except InvalidInput as error:
             rejection = Rejection(0, error.code, error.field, error.detail, entry.body)
-            _hold(block, entry, attributes, rejection)
+            _hold(block, entry, attributes, known, rejection)
 
 
 def _decode_events(block: Block, entry: Entry, attributes: Attributes, context: Context) -> None:
     items = items_of(entry, attributes) if entry.understood is None else entry.understood
-    if attributes.first_item:
-        context = context._replace(first_item=attributes.first_item)
+    context = context._replace(
+        first_item=attributes.first_item, credential=attributes.credential, user=attributes.user
+    )
     for index, item in enumerate(items):
         if isinstance(item, Rejection):
-            _hold(block, entry, attributes, item)
+            _hold(block, entry, attributes, context, item)
             continue
         wire, measures = item
         try:
@@ -149,8 +152,8 @@ def _decode_events(block: Block, entry: Entry, attributes: Attributes, context: 
         except _BUGS as error:
             log.exception("event_not_understood", position=entry.position, item=index)
             content = (_contents(entry)[index : index + 1] or [entry.body])[0]
-            rejection = Rejection(index, "internal_error", None, repr(error), content)
-            _hold(block, entry, attributes, rejection)
+            rejection = Rejection(index, "internal_error", None, type(error).__name__, content)
+            _hold(block, entry, attributes, context, rejection)
             continue
         block.events.append(event)
         if wire.session_token and event.captured_user and wire.user_id:
@@ -165,18 +168,29 @@ def _decode_events(block: Block, entry: Entry, attributes: Attributes, context: 
             )
 
 
-def _decode_parties(block: Block, entry: Entry, attributes: Attributes) -> None:
+def _decode_parties(block: Block, entry: Entry, attributes: Attributes, context: Context) -> None:
     kept = _kept(attributes)
     for index, item in enumerate(objects_of(entry)):
         if isinstance(item, Rejection):
-            _hold(block, entry, attributes, item)
+            _hold(block, entry, attributes, context, item)
         else:
             block.note(entry.position, index, STORED)
             block.parties.append(PartyItem(entry, attributes.first_item + index, item, kept))
 
 
-def _hold(block: Block, entry: Entry, attributes: Attributes, rejection: Rejection) -> None:
+def _hold(
+    block: Block, entry: Entry, attributes: Attributes, context: Context, rejection: Rejection
+) -> None:
     block.note(entry.position, rejection.index, REJECTED, rejection.reason, rejection.field or "")
+    kept = safe(
+        rejection.content,
+        pepper=context.pepper,
+        user_claim=context.user_claim,
+        limit=quarantine.MAX_CONTENT_BYTES,
+    )
+    # What was held before brings its caller along.
+    credential = kept.credential or attributes.credential
+    named = structs.replace(attributes, credential=credential, user=kept.user or attributes.user)
     block.held.append(
         Held(
             application=entry.application,
@@ -185,10 +199,11 @@ def _hold(block: Block, entry: Entry, attributes: Attributes, rejection: Rejecti
             reason=rejection.reason,
             field=rejection.field,
             detail=rejection.detail,
-            content=rejection.content,
-            attributes=_kept(attributes),
+            content=kept.content,
+            attributes=_kept(named),
             item=attributes.first_item + rejection.index,
             seen_us=entry.received_us,
+            credential=credential,
         )
     )
 
@@ -199,7 +214,11 @@ def _kept(attributes: Attributes) -> str:
     return msgspec.json.encode(kept).decode()
 
 
-def set_aside(block: Block, unstorable: Set[tuple[int, int]]) -> None:
+def set_aside(
+    block: Block,
+    unstorable: Set[tuple[int, int]],
+    context: Callable[[Entry, Attributes], Context],
+) -> None:
     """Holds the events that the store refused, named by (position, item)."""
     if not unstorable:
         return
@@ -214,7 +233,8 @@ def set_aside(block: Block, unstorable: Set[tuple[int, int]]) -> None:
         rejection = Rejection(
             event.item, "not_storable", None, "the event store cannot hold it", content
         )
-        _hold(block, entry, _ATTRIBUTES.decode(entry.attributes), rejection)
+        attributes = _ATTRIBUTES.decode(entry.attributes)
+        _hold(block, entry, attributes, context(entry, attributes), rejection)
     block.events = kept
 
 

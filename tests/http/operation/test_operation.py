@@ -1,3 +1,5 @@
+import json
+
 import httpx
 
 from tollkeeper.testing.server import ServerProcess
@@ -113,8 +115,13 @@ def test_no_secret_reaches_the_log_or_the_disk(server: ServerProcess) -> None:
             "body": {"password": secret, "list": [{"token": secret}]},
         },
     }
+    wrong = {**event, "request": {**event["request"], "time": "never"}}
     with server.collector() as sdk:
-        sdk.post("/v1/events/batch", json=[event]).raise_for_status()
+        sdk.post("/v1/events/batch", json=[event, wrong]).raise_for_status()
+        broken = json.dumps([event])[:-2]
+        assert sdk.post("/v1/events/batch", content=broken).status_code == 400
+        user = {"user_id": "", "session_token": secret, "metadata": {"password": secret}}
+        sdk.post("/v1/users/batch", json=[user]).raise_for_status()
     server.settle()
     assert secret not in server.log
     kept = [p for p in server.data.rglob("*") if p.is_file() and "journal" not in p.parts]
