@@ -31,6 +31,7 @@ MAX_WATCHERS = 100
 ROWS_PER_SECOND = 50
 HEARTBEAT_SECONDS = 15
 _INBOX_EVENTS = 50_000
+_INBOX_BYTES = 64 * 1024 * 1024
 _SLICE = 500
 _RESUMED_ROWS = 200
 
@@ -60,21 +61,26 @@ class _Watcher:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._lock = threading.Lock()
-        self._blocks: deque[Sequence[Event]] = deque()
+        self._blocks: deque[tuple[Sequence[Event], int]] = deque()
         self._waiting = 0
+        self._waiting_bytes = 0
         self._lost = 0
         self._called = False
         self.closed = False
 
-    def offer(self, block: Sequence[Event]) -> None:
+    def offer(self, block: Sequence[Event], size_bytes: int) -> None:
         """Takes a block; called from any thread, never waits for the watcher."""
         with self._lock:
-            self._blocks.append(block)
+            self._blocks.append((block, size_bytes))
             self._waiting += len(block)
-            while self._waiting > _INBOX_EVENTS and len(self._blocks) > 1:
-                dropped = len(self._blocks.popleft())
-                self._waiting -= dropped
-                self._lost += dropped
+            self._waiting_bytes += size_bytes
+            while len(self._blocks) > 1 and (
+                self._waiting > _INBOX_EVENTS or self._waiting_bytes > _INBOX_BYTES
+            ):
+                dropped, dropped_bytes = self._blocks.popleft()
+                self._waiting -= len(dropped)
+                self._waiting_bytes -= dropped_bytes
+                self._lost += len(dropped)
             call, self._called = not self._called, True
         if call:
             self._rouse()
@@ -93,9 +99,9 @@ class _Watcher:
     def take(self) -> tuple[list[Sequence[Event]], int]:
         """The blocks waiting, and how many events were lost since the last call."""
         with self._lock:
-            blocks, lost = list(self._blocks), self._lost
+            blocks, lost = [block for block, _ in self._blocks], self._lost
             self._blocks.clear()
-            self._waiting = self._lost = 0
+            self._waiting = self._waiting_bytes = self._lost = 0
             self._called = False
             self._wake.clear()
         return blocks, lost
@@ -125,11 +131,13 @@ class LiveHub:
 
     def announce(self, events: Sequence[Event]) -> None:
         """Tells everybody who watches of a block that was stored."""
-        for watcher in self._watchers:
+        watchers = self._watchers
+        size_bytes = sum(map(_size_bytes, events)) if watchers else 0
+        for watcher in watchers:
             if watcher.closed:
                 self._leave(watcher)
             else:
-                watcher.offer(events)
+                watcher.offer(events, size_bytes)
 
     @property
     def watching(self) -> int:
@@ -221,22 +229,47 @@ class LiveHub:
         self, watcher: _Watcher, block: Sequence[Event], last: Place, second: _Second
     ) -> AsyncIterator[tuple[Event, Owner]]:
         for start in range(0, len(block), _SLICE):
-            for event in block[start : start + _SLICE]:
-                second.read += 1
-                if event.application != watcher.application or (event.position, event.item) <= last:
-                    continue
-                if watcher.test is not None and not watcher.test(event, self._owners(event)):
-                    continue
-                second.matched += 1
-                if second.shown < ROWS_PER_SECOND:
-                    second.shown += 1
-                    yield event, self._owners(event)
-            # Others on this loop have their turn between slices.
-            await asyncio.sleep(0)
+            part = block[start : start + _SLICE]
+            room = ROWS_PER_SECOND - second.shown
+            # Beside the loop: an owner that nobody remembers is read from the records.
+            matched, shown = await asyncio.to_thread(self._match, watcher, part, last, room)
+            second.read += len(part)
+            second.matched += matched
+            second.shown += len(shown)
+            for event, owner in shown:
+                yield event, owner
+
+    def _match(
+        self, watcher: _Watcher, part: Sequence[Event], last: Place, room: int
+    ) -> tuple[int, list[tuple[Event, Owner]]]:
+        """How many events of a slice match, and the first of them with their owners."""
+        matched = 0
+        shown: list[tuple[Event, Owner]] = []
+        for event in part:
+            if event.application != watcher.application or (event.position, event.item) <= last:
+                continue
+            if watcher.test is not None and not watcher.test(event, self._owners(event)):
+                continue
+            matched += 1
+            if len(shown) < room:
+                shown.append((event, self._owners(event)))
+        return matched, shown
 
     def _leave(self, watcher: _Watcher) -> None:
         with self._lock:
             self._watchers = tuple(w for w in self._watchers if w is not watcher)
+
+
+def _size_bytes(event: Event) -> int:
+    """About what an event holds in memory: the parts of it that can be long."""
+    return (
+        len(event.uri)
+        + len(event.request_headers)
+        + len(event.response_headers)
+        + len(event.request_body)
+        + len(event.response_body)
+        + len(event.metadata)
+    )
 
 
 class _Second:

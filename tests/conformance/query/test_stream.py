@@ -216,3 +216,49 @@ def test_too_many_streams_are_refused(hub: LiveHub, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(stream, "MAX_WATCHERS", 0)
     with pytest.raises(Overloaded):
         hub.check(None)
+
+
+def test_owners_are_looked_up_beside_the_loop(store: EventStore) -> None:
+    threads: set[threading.Thread] = set()
+
+    def owners(event: Any) -> tuple[str, str]:
+        threads.add(threading.current_thread())
+        return "ann", "acme"
+
+    asker = Asker(store, clock=SYSTEM_CLOCK, applications=lambda wanted: wanted or "")
+    hub = LiveHub(asker, owners=owners)
+
+    async def watch() -> list[Message]:
+        messages = hub.watch("a", condition("user", "eq", "ann"))
+        reading = asyncio.create_task(take(messages, "call", 2))
+        await joined(hub, 1)
+        hub.announce(block("a", 1, 2))
+        found = await reading
+        await messages.aclose()
+        return found
+
+    assert [message.data["user"] for message in asyncio.run(watch())] == ["ann", "ann"]
+    assert threads
+    assert threading.current_thread() not in threads
+
+
+def test_who_does_not_read_holds_bytes_only_up_to_a_limit(
+    hub: LiveHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "_INBOX_BYTES", 10_000)
+
+    async def watch() -> dict[str, Any]:
+        messages = hub.watch("a", None)
+        reading = asyncio.create_task(take(messages, "rate", 1))
+        await joined(hub, 1)
+        for first in range(1, 101):
+            hub.announce(block("a", first, 1, request_body="b" * 1000))
+        (watcher,) = hub._watchers
+        assert len(watcher._blocks) < 10
+        (message,) = await reading
+        await messages.aclose()
+        return message.data
+
+    told = asyncio.run(watch())
+    assert told["shown"] < 10
+    assert told["per_second"] >= 50
