@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import random
+import sys
 import uuid
 import weakref
 from collections.abc import Mapping
@@ -106,6 +107,7 @@ class Agent:
             timer_seconds=self.options.timer_wake_up_seconds,
             timeout_seconds=self.options.timeout_seconds,
         )
+        _close_with_multiprocessing()
         _agents.add(self)
         if self._spool is not None and self._spool.has_leftovers():
             self._courier.wake()
@@ -160,6 +162,10 @@ class Agent:
             "tokens_rejected": self._preparer.tokens.rejected,
         }
 
+    def _hurry(self) -> None:
+        """Begins to deliver what is waiting."""
+        self._courier.hurry(self.options.flush_deadline_seconds)
+
     def _deadline(self, seconds: float | None) -> float:
         """The time that the host grants."""
         return self.options.flush_deadline_seconds if seconds is None else seconds
@@ -192,6 +198,8 @@ class Agent:
             if events is FAILED:
                 counts.drop("unprepared")
                 return
+            if not events:
+                self._courier.ensure()  # somebody must look after what sampling left behind
             for event in events:
                 self._keep(event)
 
@@ -271,6 +279,7 @@ class Agent:
 
 
 _agents: weakref.WeakSet[Agent] = weakref.WeakSet()
+_closing_pid = 0
 
 
 def stats() -> dict[str, Any]:
@@ -279,15 +288,36 @@ def stats() -> dict[str, Any]:
 
 
 def close_all() -> None:
-    """Closes every agent of this process, each within its own deadline; runs at exit."""
-    for agent in list(_agents):
-        agent.close()
+    """Closes every agent of this process, all at the same time, each within its own deadline; runs at exit."""
+    agents = list(_agents)
+    if not agents:
+        return
+    clock = agents[0].clock
+    started_ns = clock.monotonic_ns()
+    for agent in agents:
+        quiet(agent.counts, "close", agent._hurry)
+    for agent in agents:
+        gone_seconds = (clock.monotonic_ns() - started_ns) / 1e9
+        agent.close(max(0.0, agent.options.flush_deadline_seconds - gone_seconds))
+
+
+def _close_with_multiprocessing(*_: object) -> None:
+    """Lets a child of `multiprocessing` close its agents too: it ends without Python's exit hooks."""
+    global _closing_pid
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _closing_pid != os.getpid():
+        _closing_pid = os.getpid()
+        util.Finalize(None, close_all, exitpriority=0)
 
 
 def _after_fork() -> None:
     """Makes every agent of a forked child a new instance."""
     for agent in list(_agents):
         quiet(agent.counts, "fork", agent._after_fork)
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and _agents:
+        # It forgets on its way into the child what is registered now, and asks those who told it.
+        util.register_after_fork(_agents, _close_with_multiprocessing)
 
 
 atexit.register(close_all)

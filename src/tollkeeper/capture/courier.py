@@ -12,6 +12,7 @@ from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import FAILED, quiet
 from tollkeeper.capture.loop import OwnLoop
 from tollkeeper.capture.prepare import Preparer
+from tollkeeper.capture.sample import IDLE_NS
 from tollkeeper.capture.send import GZIP_LEVEL, Sending
 from tollkeeper.capture.spool import Spool
 from tollkeeper.capture.stats import Counts
@@ -32,6 +33,40 @@ class Keep(Protocol):
     def __call__(self, event: bytes) -> None:
         """Keeps one event."""
         ...
+
+
+class Bell(threading.Event):
+    """An event for one waiter, which a signal handler may set on top of a `set` under way.
+
+    The standard library's event holds a lock meanwhile, on which such a handler would wait for ever.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._silence = threading.Lock()
+        self._silence.acquire()
+
+    def set(self) -> None:
+        """Rings."""
+        try:
+            self._silence.release()
+        except RuntimeError:
+            return  # it rang already
+
+    def is_set(self) -> bool:
+        """True when it rang and nobody cleared it since."""
+        return not self._silence.locked()
+
+    def clear(self) -> None:
+        """Ends the ringing."""
+        self._silence.acquire(blocking=False)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it rings or the time is over; true when it rang."""
+        rang = self._silence.acquire(timeout=-1 if timeout is None else timeout)
+        if rang:
+            self.set()
+        return rang
 
 
 class Courier:
@@ -75,11 +110,12 @@ class Courier:
         """No thread, nothing under way: the state at start and in a forked child."""
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._starting = False
         self._loop.after_fork()
         self._stopping = False
         self._adopted = False
         self._stopped = threading.Event()
-        self._wake = threading.Event()
+        self._wake = Bell()
         self._drained = threading.Event()
         self._events: list[bytes] = []
         self._preparing = 0
@@ -92,22 +128,32 @@ class Courier:
 
     def wake(self) -> None:
         """Makes the thread look again; starts it when there is none."""
-        thread = self._thread
-        if thread is None or not thread.is_alive():
-            self._start()
+        self.ensure()
         if not self._wake.is_set():
             self._wake.set()
 
-    def flush(self, seconds: float) -> bool:
-        """Delivers everything that is there; true when it is done in time."""
+    def ensure(self) -> None:
+        """Starts the thread when there is none."""
+        thread = self._thread
+        if thread is None or not thread.is_alive():
+            self._start()
+
+    def hurry(self, seconds: float) -> bool:
+        """Lets the thread deliver everything now, without waiting for it; false where no thread can be had."""
         self._drained.clear()
         self._sending.until_ns = self._clock.monotonic_ns() + int(seconds * 1e9)
         self._sending.urge.set()
-        if not quiet(self._counts, "thread", self._started):
-            self._work_here()  # the interpreter is ending and gives no threads any more
-        else:
+        is_running = bool(quiet(self._counts, "thread", self._started))
+        if is_running:
             self._wake.set()
+        return is_running
+
+    def flush(self, seconds: float) -> bool:
+        """Delivers everything that is there; true when it is done in time."""
+        if self.hurry(seconds):
             self._clock.wait(self._drained, seconds)
+        else:
+            self._work_here()  # the interpreter is ending and gives no threads any more
         return self._is_empty()
 
     def stop(self, seconds: float) -> None:
@@ -129,18 +175,23 @@ class Courier:
 
     def _started(self) -> bool:
         """True when the thread runs; starts it."""
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
+        self.ensure()
         return True
 
     def _start(self) -> None:
         """Starts the thread, unless another one just did."""
         with self._lock:
-            if self._stopping or (self._thread is not None and self._thread.is_alive()):
-                return
-            thread = threading.Thread(target=self._run, name="tollkeeper-capture", daemon=True)
-            thread.start()
-            self._thread = thread
+            if self._starting:
+                return  # we are a signal handler on top of ourselves
+            self._starting = True
+            try:
+                if self._stopping or (self._thread is not None and self._thread.is_alive()):
+                    return
+                thread = threading.Thread(target=self._run, name="tollkeeper-capture", daemon=True)
+                self._thread = thread
+                thread.start()
+            finally:
+                self._starting = False
 
     def _run(self) -> None:
         """The thread's life."""
@@ -202,7 +253,8 @@ class Courier:
         if tail_ns is not None:
             due.append(tail_ns)
         if not due:
-            return _IDLE_SECONDS
+            # With a spool, calls that sampling leaves behind ring no bell.
+            return IDLE_NS / 1e9 if self._preparer.samples else _IDLE_SECONDS
         return 0.0 if hurried else max(0.0, (min(due) - self._clock.monotonic_ns()) / 1e9)
 
     def _is_empty(self) -> bool:

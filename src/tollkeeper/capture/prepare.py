@@ -45,7 +45,7 @@ class Preparer:
         self._proxies = Proxies(options.trusted_proxies)
         self._rule = SkipRule(options.should_skip) if options.should_skip else None
         self._sampler = Sampler(options.sample_rate, options.sample_rules, chance=chance)
-        self._samples = self._sampler.samples
+        self.samples = self._sampler.samples
         self._encoder = Encoder(options, self._ids, counts, self._proxies, loop)
         self._lock = threading.RLock()
 
@@ -63,7 +63,7 @@ class Preparer:
         if self._rule is not None and self._skips(call, request):
             self._counts.add("skipped")
             return []
-        if not self._samples:
+        if not self.samples:
             return [
                 self._encoder.encode(call, request, joined(call.response_headers), credential, 1)
             ]
@@ -74,7 +74,7 @@ class Preparer:
 
     def tails(self, *, everything: bool) -> list[bytes]:
         """The rests that sampling left behind: those of idle strata, or all of them."""
-        if not self._samples:
+        if not self.samples:
             return []
         with self._lock:
             due = self._sampler.tails(None if everything else self._clock.monotonic_ns())
@@ -83,7 +83,7 @@ class Preparer:
 
     def next_tail_ns(self) -> int | None:
         """When the next rest falls due, None when there is none."""
-        if not self._samples:
+        if not self.samples:
             return None
         with self._lock:
             return self._sampler.next_tail_ns()

@@ -43,7 +43,10 @@ class Segment:
     def count(self) -> int:
         """How many events it holds; an adopted segment is read for it, once."""
         if self._count is None:
-            self._count = len(self.events())
+            try:
+                self._count = len(self.events())
+            except OSError:
+                return 0  # what cannot be read cannot be counted; sending it will say why
         return self._count
 
     def events(self) -> list[bytes]:

@@ -17,7 +17,7 @@ import pytest
 import tollkeeper.capture
 from tollkeeper.capture.agent import Agent
 from tollkeeper.capture.options import read_options
-from tollkeeper.capture.send import Pauses
+from tollkeeper.capture.send import Answer, Pauses
 from tollkeeper.errors import InvalidSettings
 
 ENDS = ("skipped", "sampled_out", "sent", "queued", "spooled")
@@ -461,6 +461,121 @@ def test_a_fork_in_the_middle_of_everything_hangs_no_child(collector):
     paths = [event["request"]["uri"].partition("host")[2] for event in collector.events]
     assert paths.count("/child") == 15
     assert len({event["transaction_id"] for event in collector.events}) == len(paths)
+
+
+CHILDREN = """
+import multiprocessing, sys
+from tollkeeper.capture import Agent, Call, read_options
+
+def make():
+    return Agent(read_options(application_id="x" * 50, url=sys.argv[1], environment={}))
+
+def finish(agent, path):
+    call = Call()
+    call.host, call.path, call.status = "host", path, 200
+    agent.finish(call)
+
+agent = make()
+context = multiprocessing.get_context("fork")
+targets = [lambda: finish(agent, "/inherited"), lambda: finish(make(), "/own")]
+for target in targets:
+    process = context.Process(target=target)
+    process.start()
+    process.join()
+"""
+
+
+def test_children_of_multiprocessing_deliver_before_they_end(collector):
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", CHILDREN, collector.url], timeout=60, check=True
+    )
+    paths = sorted(event["request"]["uri"] for event in collector.events)
+    assert paths == ["http://host/inherited", "http://host/own"]
+
+
+MANY = """
+import sys
+from tollkeeper.capture import Agent, Call, read_options
+agents = []
+for _ in range(5):
+    agents.append(Agent(read_options(application_id="x" * 50, url=sys.argv[1], flush_deadline_seconds=3, environment={})))
+    call = Call()
+    call.host, call.status = "host", 200
+    agents[-1].finish(call)
+"""
+
+
+def test_several_agents_share_the_time_that_an_exit_may_take(collector):
+    release = threading.Event()
+    collector.answers = [lambda handler: release.wait(30)] * 5
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", MANY, collector.url], timeout=60, check=True)
+    release.set()
+    assert time.monotonic() - start < 12, "five times three seconds would be fifteen"
+    assert len(collector.requests) >= 5
+
+
+class Swallow:
+    """A way to a collector that takes everything."""
+
+    def post(self, body, headers, timeout_seconds):
+        return Answer(201, None, b"{}")
+
+    def close(self):
+        pass
+
+    def after_fork(self):
+        pass
+
+
+class Interrupted(threading.Thread):
+    """Hands a call over, and another one before the line of that number; `lines` says how many there were.
+
+    A trace function runs where a signal handler may: between any two lines, in the same thread.
+    """
+
+    def __init__(self, agent, call, at):
+        super().__init__(daemon=True)
+        self.agent, self.call, self.at = agent, call, at
+        self.lines = 0
+
+    def run(self):
+        tracer = sys.gettrace()
+        sys.settrace(self.between_lines)
+        try:
+            self.agent.finish(self.call())
+        finally:
+            sys.settrace(tracer)
+
+    def between_lines(self, frame, event, argument):
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.at:
+                self.agent.finish(self.call())
+        return self.between_lines
+
+
+def test_a_signal_handler_may_hand_over_a_call_on_top_of_any_line(make_agent, call):
+    hung, doubled, lost = [], [], []
+    at = lines = 0
+    while at <= lines and not hung:
+        at += 1
+        agent = make_agent(transport=Swallow(), timer_wake_up_seconds=60, batch_size=1)
+        host = Interrupted(agent, call, at)
+        host.start()
+        host.join(5)
+        if host.is_alive():
+            hung.append(at)
+            continue
+        lines = host.lines
+        targets = [getattr(each, "_target", None) for each in threading.enumerate()]
+        if targets.count(agent._courier._run) != 1:
+            doubled.append(at)
+        if not agent.flush(5) or agent.stats()["sent"] != agent.stats()["captured"]:
+            lost.append(at)
+        agent.close(1)
+    assert lines > 20
+    assert (hung, doubled, lost) == ([], [], [])
 
 
 EXIT = """

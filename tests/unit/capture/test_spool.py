@@ -285,6 +285,17 @@ def test_coroutines_and_sampling_work_with_a_spool(make_agent, call, collector, 
     assert weights == {"u": 1, "m": 1, "s": 25}
 
 
+def test_a_rest_of_sampling_is_looked_after_with_a_spool_too(make_agent, call, tmp_path):
+    agent = make_agent(spool_directory=str(tmp_path), sample_rate=1)
+    taken = 0
+    while not agent.stats()["sampled_out"]:
+        agent.finish(call())
+        taken += 1
+    assert taken < 3
+    assert agent._courier._thread.is_alive()
+    assert agent._courier._seconds_to_due(hurried=False) <= 60
+
+
 def test_an_unreadable_segment_costs_no_other(make_agent, call, collector, tmp_path):
     dead = Spool(
         tmp_path,
@@ -300,6 +311,7 @@ def test_an_unreadable_segment_costs_no_other(make_agent, call, collector, tmp_p
     file.unlink()
     file.mkdir()
     agent = make_agent(spool_directory=str(tmp_path))
+    assert agent.stats()["spooled"] == 0
     agent.finish(call())
     assert agent.flush(5)
     assert len(collector.events) == 1
