@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Inspector, inspect, select
 
 from tollkeeper.store.open import open_records
 from tollkeeper.store.records import migrate, write
-from tollkeeper.store.tables import applications, metadata
+from tollkeeper.store.tables import applications, counters, metadata, totals
 from tollkeeper.testing import postgres
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.service)]
@@ -76,6 +76,24 @@ def test_migrating_again_keeps_what_is_there(new_database):
     migrate(engine)
     with write(engine) as connection:
         assert connection.execute(select(applications.c.name)).scalars().all() == ["a"]
+
+
+def test_what_was_counted_before_there_were_totals_is_in_them(new_database):
+    engine = new_database()
+    migrate(engine)
+    row = {"day": 1, "captured_customer": "", "credential": "", "calls": 2, "events": 1}
+    rows = [
+        {"application": name, "captured_user": user, **row} for name in "ab" for user in ("x", "y")
+    ]
+    with write(engine) as connection:
+        connection.execute(counters.insert(), rows)
+        connection.execute(totals.delete())
+        totals.drop(connection)
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    migrate(engine)
+    with write(engine) as connection:
+        found = connection.execute(select(totals).order_by(totals.c.application)).all()
+    assert [tuple(one) for one in found] == [("a", 4, 2), ("b", 4, 2)]
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(new_database):

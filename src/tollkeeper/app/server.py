@@ -41,7 +41,7 @@ from tollkeeper.query.answer import Limits as QueryLimits
 from tollkeeper.query.stream import LiveHub
 from tollkeeper.store import progress
 from tollkeeper.store.open import open_events
-from tollkeeper.store.records import open_migrated
+from tollkeeper.store.records import open_migrated, write
 from tollkeeper.web import aliases as aliases_api
 from tollkeeper.web import applications as applications_api
 from tollkeeper.web import events as events_api
@@ -58,6 +58,8 @@ from tollkeeper.web.ui import dashboard
 log = structlog.get_logger(__name__)
 
 TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file
+# A server that is started anew each day forgets and recounts too.
+_FIRST_UPKEEP_SECONDS = 15 * 60.0
 _UPKEEP_SECONDS = 24 * 3600.0
 
 
@@ -288,13 +290,25 @@ class App:
         self.records.dispose()
 
     def _keep_up(self) -> None:
-        """Once a day: forgets what is due, and recounts."""
-        while not self._clock.wait(self._stopping, _UPKEEP_SECONDS):
-            try:
-                for application in applications.listing(self.records):
-                    upkeep.expire(self.store, application, self._clock.now_us())
-                answer = self.operation.recount()
-                if not answer["equal"]:
-                    log.error("recount_differs", differences=answer["differences"][:20])
-            except (TollkeeperError, SQLAlchemyError) as error:
-                log.error("upkeep_failed", error=str(error))
+        """Soon after the start and then once a day: forgets what is due, and recounts."""
+        seconds = _FIRST_UPKEEP_SECONDS
+        while not self._clock.wait(self._stopping, seconds):
+            seconds = _UPKEEP_SECONDS
+            for task in (self._expire, self._sweep, self._recount):
+                try:
+                    task()
+                except (TollkeeperError, SQLAlchemyError) as error:
+                    log.error("upkeep_failed", error=str(error))
+
+    def _expire(self) -> None:
+        for application in applications.listing(self.records):
+            upkeep.expire(self.store, application, self._clock.now_us())
+
+    def _sweep(self) -> None:
+        with write(self.records) as connection:
+            upkeep.sweep(connection, applications.listing(self.records), self._clock.now_us())
+
+    def _recount(self) -> None:
+        answer = self.operation.recount()
+        if not answer["equal"]:
+            log.error("recount_differs", differences=answer["differences"][:20])

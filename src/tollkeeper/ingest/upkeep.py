@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, delete, func, select
 
 from tollkeeper.identity.applications import Application
 from tollkeeper.store import sql
 from tollkeeper.store.events import EventStore
-from tollkeeper.store.tables import counters
+from tollkeeper.store.tables import conflicts, counters, quarantine
 
 _DAY_US = 86_400_000_000
+_REPLAYED_DAYS = 30
+_KEPT_ROWS = 100_000
 
 Counts = dict[tuple[str, int], tuple[int, int]]
 """(application, UTC day since 1970) → (calls, events)."""
@@ -103,3 +105,31 @@ def expire(store: EventStore, application: Application, now_us: int) -> list[str
                 )
             done.append(kind)
     return done
+
+
+def sweep(connection: Connection, applications: Iterable[Application], now_us: int) -> None:
+    """Forgets in the records what is due, so that no table grows without end.
+
+    Counters go with the rollups; what was replayed from quarantine after a month; of quarantine
+    and conflicts the newest hundred thousand stay, since anybody can make more of them.
+    """
+    for application in applications:
+        days = application.retention.rollups_days
+        if days:
+            connection.execute(
+                delete(counters).where(
+                    counters.c.application == application.id,
+                    counters.c.day < now_us // _DAY_US - days,
+                )
+            )
+    long_ago_us = now_us - _REPLAYED_DAYS * _DAY_US
+    connection.execute(delete(quarantine).where(quarantine.c.replayed_us < long_ago_us))
+    _keep_newest(connection, quarantine.c.id)
+    _keep_newest(connection, conflicts.c.seen_us)
+
+
+def _keep_newest(connection: Connection, order: Column[int]) -> None:
+    newest = select(order).order_by(order.desc()).offset(_KEPT_ROWS).limit(1)
+    last = connection.execute(newest).scalar()
+    if last is not None:
+        connection.execute(delete(order.table).where(order <= last))

@@ -8,11 +8,12 @@ alias table when the count is read.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, select
 
 from tollkeeper.model.event import Event
+from tollkeeper.store import tables
 from tollkeeper.store.tables import counters
 from tollkeeper.store.upsert import upsert
 
@@ -48,28 +49,47 @@ def tally(events: Iterable[Event]) -> dict[Caller, tuple[int, int]]:
 
 
 def add(connection: Connection, sums: dict[Caller, tuple[int, int]]) -> None:
-    """Adds a block's tally."""
-    rows = [
-        {**caller._asdict(), "calls": calls, "events": events}
-        for caller, (calls, events) in sums.items()
-    ]
-    upsert(
+    """Adds a block's tally, to each caller and to the totals of each application."""
+    together: dict[str, tuple[int, int]] = {}
+    for caller, (calls, events) in sums.items():
+        before = together.get(caller.application, (0, 0))
+        together[caller.application] = (before[0] + calls, before[1] + events)
+    _add(
         connection,
         counters,
+        [
+            {**caller._asdict(), "calls": calls, "events": events}
+            for caller, (calls, events) in sums.items()
+        ],
+        _KEY,
+    )
+    _add(
+        connection,
+        tables.totals,
+        [
+            {"application": application, "calls": calls, "events": events}
+            for application, (calls, events) in together.items()
+        ],
+        ("application",),
+    )
+
+
+def _add(
+    connection: Connection, table: Table, rows: list[dict[str, Any]], keys: tuple[str, ...]
+) -> None:
+    upsert(
+        connection,
+        table,
         rows,
-        keys=_KEY,
+        keys=keys,
         changes=lambda new: {
-            "calls": counters.c.calls + new.calls,
-            "events": counters.c.events + new.events,
+            "calls": table.c.calls + new.calls,
+            "events": table.c.events + new.events,
         },
     )
 
 
 def totals(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Calls and events of each application, over all time."""
-    rows = connection.execute(
-        select(
-            counters.c.application, func.sum(counters.c.calls), func.sum(counters.c.events)
-        ).group_by(counters.c.application)
-    )
-    return {application: (int(calls), int(events)) for application, calls, events in rows}
+    """Calls and events of each application, over all time, whatever was let go since."""
+    rows = connection.execute(select(tables.totals))
+    return {row.application: (int(row.calls), int(row.events)) for row in rows}

@@ -76,6 +76,15 @@ counters = Table(
     Column("events", BigInteger, nullable=False),
 )
 
+# Calls and events of all time, moved with the counters.
+totals = Table(
+    "totals",
+    metadata,
+    Column("application", String(40), primary_key=True),
+    Column("calls", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import get_type_hints
 
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, delete, select
 
 from tollkeeper.identity.applications import Application, Retention
-from tollkeeper.ingest import upkeep
+from tollkeeper.ingest import quarantine, upkeep
+from tollkeeper.ingest.quarantine import Held
 from tollkeeper.model.event import Event
 from tollkeeper.model.key import event_key
-from tollkeeper.store import counters
+from tollkeeper.store import counters, tables
 from tollkeeper.store.events import EventStore
 from tollkeeper.store.records import write
 from tollkeeper.store.tables import metadata
@@ -123,3 +124,50 @@ def test_a_recount_names_the_rollup_and_the_day_that_differ(
             store, connection, [application("one"), application("two")], NOW_US
         )
     assert differences == [upkeep.Difference("usage_day", "one", day, 0, 2)]
+
+
+def test_no_table_of_the_records_grows_without_end(
+    records: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_KEPT_ROWS", 3)
+    kept = [application("one", rollups_days=10), application("two")]
+    with write(records) as connection:
+        connection.execute(delete(tables.counters))
+        connection.execute(delete(tables.totals))
+        for name in ("one", "two"):
+            counted = [event(name, ago, ago) for ago in (0, 10, 11, 40)]
+            counters.add(connection, counters.tally(counted))
+        before = counters.totals(connection)
+        for number in range(6):
+            held = Held("one", "m", "events", "r", None, "d", b"%d" % number, "{}", 0, number)
+            quarantine.hold(connection, [held])
+            conflict = {"application": "one", "event_id": "a", "position": number, "item": 0}
+            connection.execute(
+                tables.conflicts.insert().values(**conflict, seen_us=number, content=b"")
+            )
+        month_us = 31 * DAY_US
+        rows = quarantine.listing(connection)
+        quarantine.mark_replayed(connection, rows[4:5], now_us=NOW_US)
+        quarantine.mark_replayed(connection, rows[5:], now_us=NOW_US - month_us)
+        upkeep.sweep(connection, kept, NOW_US)
+        day = NOW_US // DAY_US
+        found = connection.execute(
+            select(tables.counters.c.application, tables.counters.c.day)
+        ).all()
+        assert sorted(map(tuple, found)) == sorted(
+            [("one", day), ("one", day - 10)] + [("two", day - ago) for ago in (0, 10, 11, 40)]
+        )
+        # What was counted stays counted.
+        assert counters.totals(connection) == before == {"one": (8, 4), "two": (8, 4)}
+        assert [row["content"] for row in quarantine.listing(connection)] == [b"2", b"3"]
+        seen = connection.execute(select(tables.conflicts.c.seen_us)).scalars()
+        assert sorted(seen) == [3, 4, 5]
+
+
+def test_nothing_is_swept_below_the_limits(records: Engine) -> None:
+    with write(records) as connection:
+        quarantine.hold(connection, [Held("one", "m", "events", "r", None, "d", b"x", "{}", 0, 1)])
+        before = len(connection.execute(select(tables.counters)).all())
+        upkeep.sweep(connection, [application("one"), application("two")], NOW_US)
+        assert len(connection.execute(select(tables.counters)).all()) == before
+        assert quarantine.count(connection) == 1
