@@ -26,6 +26,8 @@ from tollkeeper.model.key import event_key
 from tollkeeper.model.secret import MASK
 
 MAX_ID_CHARACTERS = 512
+# Two ids and a digest make one key of the counters, and an index of PostgreSQL holds 2,704 bytes.
+MAX_ID_BYTES = 1_152
 MAX_URI_CHARACTERS = 32_768
 MAX_HEADERS = 256
 MAX_WEIGHT = 1_000_000
@@ -129,10 +131,19 @@ def _check_ids(event: WireEvent) -> None:
         ("user_id", event.user_id),
         ("company_id", event.company_id),
     ):
-        if value.__class__ is str and len(value) > MAX_ID_CHARACTERS:
+        if value.__class__ is str and _too_long(value):
             raise InvalidInput(
-                f"longer than {MAX_ID_CHARACTERS} characters", field=name, code="too_long"
+                f"longer than {MAX_ID_CHARACTERS} characters or {MAX_ID_BYTES} bytes",
+                field=name,
+                code="too_long",
             )
+
+
+def _too_long(value: str) -> bool:
+    """Whether an id is longer than every records database can hold."""
+    if len(value) > MAX_ID_CHARACTERS:
+        return True
+    return not value.isascii() and len(value.encode("utf-8", "replace")) > MAX_ID_BYTES
 
 
 def _check_depth(event: WireEvent) -> None:
@@ -315,6 +326,8 @@ def _caller(event: WireEvent, status: int, context: Context) -> tuple[str, str]:
     if not user and status != _REFUSED:
         known = secret and context.user_claim
         user = user_from_authorization(secret, context.user_claim) if known else context.user
+        # Cut, it might be somebody else's.
+        user = "" if _too_long(user) else user
     return user, credential
 
 

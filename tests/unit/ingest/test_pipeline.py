@@ -2,16 +2,19 @@
 
 import asyncio
 import threading
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tollkeeper.errors import Overloaded, StoreError
 from tollkeeper.ingest import upkeep
+from tollkeeper.ingest.normalise import Context, normalise, verify
 from tollkeeper.ingest.outcomes import Outcomes
-from tollkeeper.model.event import Event
+from tollkeeper.model.event import Event, WireEvent, WireRequest
 from tollkeeper.store.events import EventStore
 from tollkeeper.testing.chdb import new_event_store
 from tollkeeper.testing.inlet import Inlet
@@ -218,6 +221,28 @@ def test_ids_with_a_nul_are_text_that_every_database_holds(inlet: Inlet) -> None
     inlet.drain()
     assert inlet.totals("nul").events == {"a\ufffdb": 1}
     assert inlet.totals("nul").counters == {"x\ufffdy": (1, 1)}
+
+
+def test_ids_that_are_too_long_for_a_database_reach_none(inlet: Inlet) -> None:
+    # Three bytes each; together they are longer than what an index of PostgreSQL takes.
+    longest = "\u4e2d" * 384
+    inlet.send("long", [wire("a", user_id=longest, company_id=longest)])
+    inlet.send("long", [wire("b", user_id=longest + "\u4e2d")])
+    inlet.send("long", [wire("c", company_id="x" * 513)])
+    inlet.send("long", [wire("d", company_id="x" * 512)])
+    inlet.drain()
+    assert set(inlet.totals("long").events) == {"a", "d"}
+    assert inlet.totals("long").held == 2
+
+
+def test_a_user_in_a_token_is_nobody_when_no_database_can_hold_him() -> None:
+    context = Context("app", "moesif", 1, 1, "", "", b"p" * 32, "sub")
+    for name, found in (("x" * 512, "x" * 512), ("x" * 513, ""), ("\u4e2d" * 400, "")):
+        claims = urlsafe_b64encode(msgspec.json.encode({"sub": name})).decode().rstrip("=")
+        headers = {"authorization": f"Bearer a.{claims}.c"}
+        event = WireEvent(WireRequest(time="2026-01-01T00:00:00Z", uri="/", headers=headers))
+        measures = verify(event, received_us=2 * 10**15)
+        assert normalise(event, measures, 0, context).captured_user == found
 
 
 def test_results_come_whether_they_are_awaited_before_or_after() -> None:

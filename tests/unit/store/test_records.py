@@ -1,5 +1,6 @@
 """Counters and progress: they move together or not at all."""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from tollkeeper.ingest.normalise import MAX_ID_BYTES
 from tollkeeper.store import counters, progress
 from tollkeeper.store.progress import Progress
 from tollkeeper.store.records import open_migrated, read, write
 from tollkeeper.store.tables import counters as counters_table
+from tollkeeper.testing import postgres
 from tollkeeper.testing.calls import START_US, call
 
 DAY_US = 86_400_000_000
@@ -108,3 +111,19 @@ def test_an_error_never_tells_the_values_of_its_statement(records: Engine) -> No
     with pytest.raises(SQLAlchemyError) as failed, write(records) as connection:
         connection.exec_driver_sql("INSERT INTO no_such_table VALUES (?)", ("sk_live_1",))
     assert "sk_live_1" not in str(failed.value)
+
+
+@pytest.mark.service
+def test_the_longest_ids_fit_the_index_of_postgresql() -> None:
+    engine = open_migrated(postgres.shared().new_database())
+    dice = random.Random(1)
+
+    def longest() -> str:
+        # Such that no compression helps.
+        return "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _ in range(MAX_ID_BYTES // 3))
+
+    event = call(captured_user=longest(), captured_customer=longest(), credential="d" * 32)
+    with write(engine) as connection:
+        counters.add(connection, counters.tally([event, event._replace(captured_user="")]))
+        assert counters.totals(connection) == {"app_test": (2, 2)}
+    engine.dispose()
