@@ -12,7 +12,7 @@ from tollkeeper import __version__
 from tollkeeper.clock import Clock, format_us
 from tollkeeper.errors import Overloaded
 from tollkeeper.identity.applications import Application
-from tollkeeper.ingest import quarantine, upkeep
+from tollkeeper.ingest import conflicts, quarantine, upkeep
 from tollkeeper.ingest.block import Attributes
 from tollkeeper.ingest.pipeline import Pipeline
 from tollkeeper.journal.entry import Entry
@@ -57,6 +57,7 @@ class Operation:
         with read(self._records) as connection:
             totals = counters.totals(connection)
             held = quarantine.count(connection)
+            conflicting = conflicts.count(connection)
             lost = connection.execute(
                 select(drops.c.reason, func.sum(drops.c.count)).group_by(drops.c.reason)
             ).all()
@@ -78,6 +79,7 @@ class Operation:
                 "stored_position": self._pipeline.stored_position,
             },
             "quarantine": {"count": held},
+            "conflicts": {"count": conflicting},
             "dropped": {reason: int(count) for reason, count in lost},
             "accepting": refusal is None,
             "refusal": refusal,
@@ -89,6 +91,12 @@ class Operation:
             return quarantine.count(connection), quarantine.listing(
                 connection, limit=limit, after=after
             )
+
+    def conflicts(self, *, event_id: str | None, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        """Number of conflicting events, and the newest of them."""
+        with read(self._records) as connection:
+            found = conflicts.listing(connection, event_id=event_id, limit=limit)
+            return conflicts.count(connection), found
 
     def replay(self, ids: list[int] | None) -> int:
         """Sends held items through the journal again; what fails again is held again.

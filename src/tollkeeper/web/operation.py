@@ -3,6 +3,7 @@
 from base64 import b64encode
 from typing import Annotated, Any, Protocol
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from tollkeeper.clock import format_us
 from tollkeeper.web.auth import Guard
+from tollkeeper.web.page import Limit, Word
 
 
 class Journal(BaseModel):
@@ -33,6 +35,7 @@ class Status(BaseModel):
     last_event_at: str | None
     journal: Journal
     quarantine: dict[str, int]
+    conflicts: dict[str, int]
     dropped: dict[str, int]
     accepting: bool
     refusal: str | None
@@ -64,6 +67,25 @@ class Quarantine(BaseModel):
 
     count: int
     items: list[HeldOut]
+
+
+class ConflictOut(BaseModel):
+    """An event that came under the id of another one and said something else. It is not counted.
+
+    ``content`` is what it said, as stored events are kept: by column, masked.
+    """
+
+    application: str
+    event_id: str
+    seen_at: str
+    content: dict[str, Any]
+
+
+class Conflicts(BaseModel):
+    """The number of conflicts, and the newest of them."""
+
+    count: int
+    items: list[ConflictOut]
 
 
 class Replay(BaseModel):
@@ -109,6 +131,10 @@ class Operator(Protocol):
 
     def held(self, *, limit: int, after: int) -> tuple[int, list[dict[str, Any]]]:
         """Number of held items, and a page of them."""
+        ...
+
+    def conflicts(self, *, event_id: str | None, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        """Number of conflicting events, and the newest of them."""
         ...
 
     def replay(self, ids: list[int] | None) -> int:
@@ -157,6 +183,12 @@ def router(operator: Operator, registry: CollectorRegistry, principal: Guard) ->
         count, rows = operator.held(limit=limit, after=after)
         return Quarantine(count=count, items=[_held(row) for row in rows])
 
+    @routes.get("/api/conflicts", dependencies=guarded)
+    def conflicts(event_id: Word | None = None, limit: Limit = 100) -> Conflicts:
+        """Lists events that came under the id of another one with other content."""
+        count, rows = operator.conflicts(event_id=event_id, limit=limit)
+        return Conflicts(count=count, items=[_conflict(row) for row in rows])
+
     @routes.post("/api/quarantine/replay", dependencies=guarded)
     def replay(which: Replay) -> Replayed:
         """Sends held items through the pipeline again."""
@@ -168,6 +200,15 @@ def router(operator: Operator, registry: CollectorRegistry, principal: Guard) ->
         return Recount(**operator.recount())
 
     return routes
+
+
+def _conflict(row: dict[str, Any]) -> ConflictOut:
+    return ConflictOut(
+        application=row["application"],
+        event_id=row["event_id"],
+        seen_at=format_us(row["seen_us"]),
+        content=msgspec.json.decode(row["content"]),
+    )
 
 
 def _held(row: dict[str, Any]) -> HeldOut:

@@ -60,6 +60,24 @@ def test_quarantine_lists_the_reason_and_a_replay_that_fails_comes_back(
         assert [i["seen_count"] for i in again if i["id"] == mine[0]["id"]] == [2]
 
 
+def test_a_conflict_is_shown_and_the_first_one_stays(server: ServerProcess) -> None:
+    with server.client() as operator, server.collector() as sdk:
+        before = operator.get("/api/status").json()["conflicts"]["count"]
+        first = {**CALL, "transaction_id": "said-twice"}
+        headers = {"authorization": "Bearer sk_live_never_shown", "accept": "text/plain"}
+        second = {**first, "request": {**CALL["request"], "verb": "POST", "headers": headers}}
+        for said in (first, second, first):
+            sdk.post("/v1/events/batch", json=[said]).raise_for_status()
+            server.settle()
+        assert operator.get("/api/events/said-twice").json()["request"]["method"] == "GET"
+        answer = operator.get("/api/conflicts", params={"event_id": "said-twice"})
+        (shown,) = answer.json()["items"]
+        assert (shown["event_id"], shown["content"]["method"]) == ("said-twice", "POST")
+        assert "sk_live_never_shown" not in answer.text
+        assert answer.json()["count"] == before + 1
+        assert operator.get("/api/status").json()["conflicts"]["count"] == before + 1
+
+
 def test_a_recount_agrees_with_rollups_and_counters(server: ServerProcess) -> None:
     with server.client() as operator, server.collector() as sdk:
         sdk.post("/v1/events/batch", json=[CALL] * 3).raise_for_status()
