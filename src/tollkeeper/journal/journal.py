@@ -35,12 +35,15 @@ class Limits:
     """Where the journal starts to refuse.
 
     Units: bytes. ``backlog_bytes`` bounds what is accepted but not yet stored; below
-    ``free_bytes`` of free disk nothing is accepted; a file is rotated at ``segment_bytes``.
+    ``free_bytes`` of free disk nothing is accepted; a file is rotated at ``segment_bytes``, or
+    after ``idle_seconds`` without an entry when all of it is stored: bodies are raw in it, with
+    whatever secrets SDKs sent, so they are not to lie there until enough others have come.
     """
 
     backlog_bytes: int = 2 * 1024**3
     free_bytes: int = 256 * 1024**2
     segment_bytes: int = 128 * 1024**2
+    idle_seconds: float = 60.0
 
 
 class Journal:
@@ -165,9 +168,14 @@ class Journal:
             group: list[tuple[Entry, Future[int]]] = []
             size = 0
             try:
-                item = self._waiting.get(timeout=_PROBE_SECONDS if self.failure else None)
+                item = self._waiting.get(
+                    timeout=_PROBE_SECONDS if self.failure else self._limits.idle_seconds
+                )
             except queue.Empty:
-                self._probe()
+                if self.failure:
+                    self._probe()
+                else:
+                    self._renew()
                 continue
             while item is not None:
                 # Nobody waits any more for one that was cancelled: it never was accepted.
@@ -231,13 +239,26 @@ class Journal:
             self._segments[-1].touch()
             self.failure = None
 
+    def _renew(self) -> None:
+        """Begins a new file when the last one holds only what is stored, and drops that one."""
+        # Without a backlog nobody reads, and only this thread writes.
+        if self._backlog_entries == 0 and self._last >= self._segments[-1].first:
+            # What fails now is tried again later; meanwhile the old file does as well.
+            with suppress(sqlite3.Error, OSError):
+                self._rotate(self._last + 1)
+                self.release(self._last, entries=0, size_bytes=0)
+
     def _current(self, first: int) -> Segment:
         segment = self._segments[-1]
         if first > segment.first and segment.size_bytes() >= self._limits.segment_bytes:
-            segment = Segment.create(self._folder, first)
-            self._fault("journal.rotated")
-            with self._lock:
-                self._segments.append(segment)
+            segment = self._rotate(first)
+        return segment
+
+    def _rotate(self, first: int) -> Segment:
+        segment = Segment.create(self._folder, first)
+        self._fault("journal.rotated")
+        with self._lock:
+            self._segments.append(segment)
         return segment
 
 

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -219,6 +219,33 @@ def test_the_backlog_limit_refuses_until_something_is_stored(tmp_path: Path) -> 
         assert refused.value.retry_after_seconds > 0
         opened.release(1, entries=1, size_bytes=10)
         assert opened.append(entry()).result() == 2
+
+
+def test_what_is_stored_does_not_lie_in_the_files_of_an_idle_journal(tmp_path: Path) -> None:
+    def found() -> bool:
+        for path in (tmp_path / "journal").iterdir():
+            with suppress(FileNotFoundError):
+                if b"sk_live_1" in path.read_bytes():
+                    return True
+        return False
+
+    with journal(tmp_path, limits=Limits(10**9, 0, 10**9, idle_seconds=0.05)) as opened:
+        assert opened.append(entry(b"sk_live_1")).result(10) == 1
+        threading.Event().wait(0.3)
+        # Accepted and not stored: it stays.
+        assert [e.body for e in opened.read(0)] == [b"sk_live_1"]
+        assert found()
+        opened.release(1, entries=1, size_bytes=9)
+        for _ in range(200):
+            if not found():
+                break
+            threading.Event().wait(0.05)
+        assert not found()
+        assert opened.append(entry()).result(10) == 2
+        assert positions(opened, 1) == [2]
+    with journal(tmp_path, stored=1) as opened:
+        assert positions(opened, 1) == [2]
+        assert opened.append(entry()).result(10) == 3
 
 
 def test_a_nearly_full_disk_refuses(tmp_path: Path) -> None:
