@@ -89,7 +89,9 @@ def test_a_recount_agrees_with_rollups_and_counters(server: ServerProcess) -> No
 
 
 def test_metrics_have_standard_names_and_units(server: ServerProcess) -> None:
-    with server.client() as operator:
+    with server.client() as operator, server.collector() as sdk:
+        sdk.post("/v1/events/batch", json=[CALL]).raise_for_status()
+        server.settle()
         text = operator.get("/metrics").text
     for name in (
         "tollkeeper_collector_requests_total",
