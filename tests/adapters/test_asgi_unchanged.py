@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tollkeeper.capture import exchange
 from tollkeeper.capture.asgi import TollkeeperMiddleware
 from tollkeeper.capture.call import Call
+from tollkeeper.capture.header import decoded
 from tollkeeper.capture.options import Options
 from tollkeeper.capture.stats import Counts
 from tollkeeper.clock import SYSTEM_CLOCK
@@ -293,8 +293,8 @@ def test_everything_known_of_a_call_is_in_its_event():
         "/pets/17",
         "a=1&a=2",
     )
-    assert call.request_headers == [("host", "api.test:81"), ("x-a", "é"), ("x-a", "2")]
-    assert call.response_headers == [("x-made", "é")]
+    assert decoded(call.request_headers) == [("host", "api.test:81"), ("x-a", "é"), ("x-a", "2")]
+    assert decoded(call.response_headers) == [("x-made", "é")]
     assert (call.status, call.outcome, call.peer_ip, call.direction) == (
         201,
         None,
@@ -641,26 +641,6 @@ def test_what_a_server_leaves_out_is_made_up_for(scope, host, path, peer):
     assert (call.host, call.path, call.peer_ip) == (host, path, peer)
 
 
-def test_header_names_are_remembered_in_bounds():
-    script = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
-    for number in range(3 * exchange.MEMO_NAMES_COUNT):
-        drive_at_once(
-            scripted(script), [(b"x-%d" % number, b""), (b"y" * 100 + b"%d" % number, b"")]
-        )
-    assert len(exchange._names) <= exchange.MEMO_NAMES_COUNT
-    assert max(len(name) for name in exchange._names) <= exchange.LONGEST_MEMO_NAME_BYTES
-
-
-def drive_at_once(app: Any, headers: list[tuple[bytes, bytes]]) -> None:
-    """Runs a connection that never waits, without an event loop."""
-    server = Server([])
-    running = TollkeeperMiddleware(app, agent=Recorder())(
-        scope_of(headers=headers), server.receive, server.send
-    )
-    with pytest.raises(StopIteration):
-        running.send(None)
-
-
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_an_event_loop_that_is_not_asyncio_is_served_too(kind):
     async def app(scope, receive, send):
@@ -711,7 +691,7 @@ def test_a_strange_router_costs_the_route_and_not_the_event(matched):
     assert (agent.calls[0].status, agent.calls[0].route, agent.counts.errors) == (200, None, {})
 
 
-@pytest.mark.parametrize("headers", [None, [("text", "text")], [(b"a",)], 7])
+@pytest.mark.parametrize("headers", [None, [(b"a",)], 7])
 def test_what_cannot_be_read_is_counted_and_never_raised(headers):
     agent, server = Recorder(), Server([])
     script = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]

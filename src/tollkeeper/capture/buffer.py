@@ -11,20 +11,16 @@ Item = Call | bytes
 """A call still to be prepared, or an event already encoded."""
 
 _CALL_BYTES = 1100
-_HEADER_BYTES = 200
+_HEADER_BYTES = 170
 
 
 def weigh(call: Call) -> int:
     """About how much memory a waiting call takes, in bytes; rather more than it does than less."""
-    headers = call.request_headers + call.response_headers
-    # Joining is the fastest way to add up lengths; names are short, and covered by the allowance.
-    size = (
-        _CALL_BYTES
-        + _HEADER_BYTES * len(headers)
-        + len("".join([value for _, value in headers]))
-        + len(call.path)
-        + len(call.query)
-    )
+    size = _CALL_BYTES + len(call.path) + len(call.query)
+    for name, value in call.request_headers:
+        size += _HEADER_BYTES + len(name) + len(value)
+    for name, value in call.response_headers:
+        size += _HEADER_BYTES + len(name) + len(value)
     if call.request_body:
         size += len(call.request_body)
     if call.response_body:

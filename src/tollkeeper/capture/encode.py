@@ -108,7 +108,7 @@ class Encoder:
         self._request_bodies = Verdicts(options.request_body_masks)
         self._response_bodies = Verdicts(options.response_body_masks)
         self._json = msgspec.json.Encoder(enc_hook=self._text)
-        self._second = (-1, "")
+        self._second = (-1_000_000, "")
 
     def encode(self, call: Call, request_headers: dict[str, str], response_headers: dict[str, str],
                credential: str | None, weight: int) -> bytes:  # fmt: skip
@@ -223,12 +223,13 @@ class Encoder:
 
     def _time(self, us: int) -> str:
         """RFC 3339 text; the text of the second is kept, as calls come many to a second."""
-        second, rest = divmod(us, 1_000_000)
-        known, text = self._second
-        if known != second:
-            text = format_us(second * 1_000_000)[:19]
-            self._second = (second, text)
-        return f"{text}.{rest:06d}Z"
+        start_us, text = self._second
+        rest_us = us - start_us
+        if not 0 <= rest_us < 1_000_000:
+            rest_us = us % 1_000_000
+            text = format_us(us)[:20]
+            self._second = (us - rest_us, text)
+        return f"{text}{rest_us:06d}Z"
 
     def _masked_by_host(self, event: Event) -> bytes:
         """The event after the host's `mask_event`; stripped of its content when that fails.

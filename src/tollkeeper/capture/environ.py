@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tollkeeper.capture.call import Call, Headers
+from tollkeeper.capture.call import Call, Texts
 
 MEMO_NAMES_COUNT = 1024
 LONGEST_MEMO_NAME_CHARACTERS = 64
@@ -33,7 +33,7 @@ class _Names(dict[str, str]):
 _names = _Names()
 
 
-def headers(environ: Mapping[str, Any]) -> Headers:
+def headers(environ: Mapping[str, Any]) -> Texts:
     """The request's headers; repeats were joined by the server, underscores became dashes."""
     return [(name, value) for key, value in environ.items() if (name := _names[key]) and value]
 

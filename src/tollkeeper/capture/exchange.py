@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from tollkeeper.capture import framework
 from tollkeeper.capture.agent import Agent
-from tollkeeper.capture.call import Call, Headers
+from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import quiet
+from tollkeeper.capture.header import decoded
 from tollkeeper.capture.tee import Tee
 from tollkeeper.capture.view import RequestView, ResponseView
 
@@ -23,9 +24,6 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-MEMO_NAMES_COUNT = 1024
-LONGEST_MEMO_NAME_BYTES = 64
 
 
 class Shared(NamedTuple):
@@ -178,7 +176,7 @@ class HttpExchange:
         start = self._start
         if start is not None:
             call.status = start["status"]
-            call.response_headers = _decoded(start.get("headers") or ())
+            call.response_headers = list(start.get("headers") or ())
         elif outcome == "exception":
             call.status = 500
         call.outcome = outcome
@@ -189,8 +187,10 @@ class HttpExchange:
                 call.response_body = self._response_tee.body()
                 call.response_truncated = self._response_tee.truncated
         if self._shared.asks_host:
-            call.request = RequestView(self._scope, call.path, call.query, call.request_headers)
-            call.response = ResponseView(call.status, call.response_headers, call.response_body)
+            call.request_headers = request = decoded(call.request_headers)
+            call.response_headers = response = decoded(call.response_headers)
+            call.request = RequestView(self._scope, call.path, call.query, request)
+            call.response = ResponseView(call.status, response, call.response_body)
         return call
 
     def _describe_request(self, call: Call) -> None:
@@ -208,7 +208,7 @@ class HttpExchange:
         query = scope.get("query_string")
         if query:
             call.query = query.decode("latin-1")
-        call.request_headers = headers = _decoded(scope["headers"])
+        call.request_headers = headers = list(scope["headers"])
         call.host = _host(scope, headers)
         call.request_bytes = self._request_bytes
         if self._request_tee is not None:
@@ -313,29 +313,10 @@ def _payload_bytes(message: Message) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-class _Names(dict[bytes, str]):
-    """Header names decoded once, lower-case; bounded in number and in length."""
-
-    def __missing__(self, raw: bytes) -> str:
-        name = raw.decode("latin-1").lower()
-        if len(raw) <= LONGEST_MEMO_NAME_BYTES:
-            if len(self) >= MEMO_NAMES_COUNT:
-                self.clear()
-            self[bytes(raw)] = name
-        return name
-
-
-_names = _Names()
-
-
-def _decoded(headers: Any) -> Headers:
-    return [(_names[name], value.decode("latin-1")) for name, value in headers]
-
-
-def _host(scope: Scope, headers: Headers) -> str:
+def _host(scope: Scope, headers: Any) -> str:
     for name, value in headers:
-        if name == "host":
-            return value
+        if name == b"host":
+            return str(value.decode("latin-1"))
     server = scope.get("server")
     if not server:
         return ""

@@ -59,20 +59,6 @@ class Verdicts(dict[str, int]):
         return verdict
 
 
-def joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Headers as a dict; repeated ones are joined as HTTP allows (cookies by semicolons)."""
-    headers = dict(pairs)
-    if len(headers) == len(pairs):
-        return headers
-    headers = {}
-    for name, value in pairs:
-        known = headers.get(name)
-        headers[name] = (
-            value if known is None else f"{known}{'; ' if name == 'cookie' else ', '}{value}"
-        )
-    return headers
-
-
 def mask_headers(headers: dict[str, str], verdicts: Verdicts) -> None:
     """Masks headers in place."""
     for name in headers:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tollkeeper.capture.agent import Agent
-from tollkeeper.capture.call import Call, Headers
+from tollkeeper.capture.call import Call, Texts
 from tollkeeper.capture.guard import quiet
 from tollkeeper.capture.options import Options, read_options
 from tollkeeper.capture.tee import Tee
@@ -105,7 +105,7 @@ class Exchange:
         self._start_us = agent.clock.now_us()
         self._start_ns = agent.clock.monotonic_ns()
 
-    def describe(self, request: Any, method: str, url: str, headers: Headers) -> None:
+    def describe(self, request: Any, method: str, url: str, headers: Texts) -> None:
         """Fills what is known of the request."""
         call = self.call
         parts = urlsplit(url)
@@ -170,7 +170,7 @@ class Exchange:
         return call
 
 
-def announced_bytes(headers: Headers) -> int | None:
+def announced_bytes(headers: Texts) -> int | None:
     """The Content-Length, or None when there is none."""
     for name, value in headers:
         if name == "content-length" and value.isdigit():

@@ -10,12 +10,12 @@ from tollkeeper.capture.address import Proxies
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.encode import Encoder
 from tollkeeper.capture.guard import quiet
+from tollkeeper.capture.header import joined
 from tollkeeper.capture.identify import Identifier
 from tollkeeper.capture.ids import Ids
 from tollkeeper.capture.jwk import read_keys
 from tollkeeper.capture.jwt import Tokens
 from tollkeeper.capture.loop import OwnLoop
-from tollkeeper.capture.mask import joined
 from tollkeeper.capture.options import Options
 from tollkeeper.capture.sample import Sampler
 from tollkeeper.capture.skip import Seen, SkipRule

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tollkeeper.capture.call import Headers
+from tollkeeper.capture.call import Texts
 
 
 class HeaderView(Mapping[str, str]):
@@ -20,7 +20,7 @@ class HeaderView(Mapping[str, str]):
 
     __slots__ = ("_pairs",)
 
-    def __init__(self, pairs: Headers) -> None:
+    def __init__(self, pairs: Texts) -> None:
         self._pairs = pairs
 
     def __getitem__(self, name: str) -> str:
@@ -45,7 +45,7 @@ class RequestView:
 
     __slots__ = ("_pairs", "path", "query", "raw")
 
-    def __init__(self, raw: Any, path: str, query: str, pairs: Headers) -> None:
+    def __init__(self, raw: Any, path: str, query: str, pairs: Texts) -> None:
         self.raw = raw
         self.path = path
         self.query = query
@@ -98,7 +98,7 @@ class ResponseView:
 
     __slots__ = ("_pairs", "body", "status_code")
 
-    def __init__(self, status_code: int, pairs: Headers, body: bytes | None) -> None:
+    def __init__(self, status_code: int, pairs: Texts, body: bytes | None) -> None:
         self.status_code = status_code
         self._pairs = pairs
         self.body = body

@@ -17,6 +17,7 @@ from tollkeeper.capture import framework
 from tollkeeper.capture.agent import Agent
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import quiet
+from tollkeeper.capture.header import decoded
 from tollkeeper.capture.options import Options, read_options
 from tollkeeper.capture.tee import Reader, Tee
 from tollkeeper.capture.view import RequestView, ResponseView
@@ -205,8 +206,9 @@ class _Exchange:
         if call.route is None and self._owner.resolve is not None:
             call.route = self._owner.resolve(call.path)
         if self._owner.asks_host:
-            call.request = RequestView(environ, call.path, call.query, call.request_headers)
-            call.response = ResponseView(call.status, call.response_headers, call.response_body)
+            request, response = decoded(call.request_headers), decoded(call.response_headers)
+            call.request = RequestView(environ, call.path, call.query, request)
+            call.response = ResponseView(call.status, response, call.response_body)
         return call
 
     def _describe_response(self, call: Call, *, raised: bool) -> None:

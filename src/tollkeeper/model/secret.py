@@ -106,15 +106,15 @@ _EXACT = frozenset(
     {"key", "keys", "creditcard", "cardnumber", "ssn", "session", "pan", "pass", "x-session"}
 )
 
-_SCHEME = re.compile(r"(?:bearer|token|basic|apikey|key)\s+", re.IGNORECASE)
+_SCHEMES = _words("bearer token basic apikey key")
 _memo: dict[str, bool] = {}
 
 
 def bare_credential(text: str) -> str:
     """The credential without a leading scheme word (Bearer, Token, Basic, ApiKey, Key) and outer spaces."""
     text = text.strip()
-    scheme = _SCHEME.match(text)
-    return text[scheme.end() :] if scheme else text
+    parts = text.split(None, 1)
+    return parts[1] if len(parts) == 2 and parts[0].lower() in _SCHEMES else text
 
 
 def credential_digest(bare: str) -> str:

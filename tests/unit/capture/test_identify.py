@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.capture.address import Proxies
+from tollkeeper.capture.header import joined
 from tollkeeper.capture.identify import Identifier
 from tollkeeper.capture.jwt import Tokens
-from tollkeeper.capture.mask import joined
 
 # Claims: sub 513, org.id acme, and number, which is no text.
 JWT = "e30.eyJzdWIiOiAiNTEzIiwgIm9yZy5pZCI6ICJhY21lIiwgIm51bWJlciI6IDd9."

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from tollkeeper.capture.mask import (
     Verdicts,
-    joined,
     mask_address,
     mask_headers,
     mask_json,
@@ -152,12 +151,6 @@ def test_json_and_addresses_in_texts_are_masked():
 )
 def test_names_of_secrets_are_found_in_any_text(text, shown):
     assert mask_text(text, VERDICTS) == shown
-
-
-def test_repeated_headers_are_joined():
-    pairs = [("accept", "a"), ("cookie", "a=1"), ("accept", "b"), ("cookie", "b=2")]
-    assert joined(pairs) == {"accept": "a, b", "cookie": "a=1; b=2"}
-    assert joined(pairs[:2]) == dict(pairs[:2])
 
 
 def test_secret_query_parameters_are_masked_in_any_encoding():
