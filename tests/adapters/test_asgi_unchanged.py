@@ -699,3 +699,4 @@ def test_what_cannot_be_read_is_counted_and_never_raised(headers):
     assert drive(app, scope_of(headers=headers), server) is None
     assert len(server.seen) == 2
     assert agent.counts.errors == {"adapter": 1}
+    assert agent.counts.dropped == {"unread": agent.counts.captured} == {"unread": 1}

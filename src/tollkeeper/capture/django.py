@@ -197,6 +197,8 @@ class _Exchange:
         call = quiet(self._agent.counts, "adapter", self._call, outcome)
         if call:
             self._agent.finish(call)
+        else:
+            self._agent.counts.unread()
 
     def _call(self, outcome: str | None) -> Call:
         call = Call()
@@ -246,10 +248,9 @@ def _path(request: Any) -> str:
     scope = getattr(request, "scope", None)
     if scope is None:
         return environs.path(request.META)
-    raw_path = scope.get("raw_path")
-    return str(
-        raw_path.decode("latin-1") if raw_path else request.get_full_path().partition("?")[0]
-    )
+    raw_path = scope.get("raw_path") or b""
+    path = raw_path.decode("latin-1") if raw_path[:1] == b"/" else request.get_full_path()
+    return str(path).partition("?")[0]
 
 
 class _Closer:

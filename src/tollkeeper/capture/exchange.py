@@ -156,6 +156,7 @@ class HttpExchange:
         self.handed_over = True
         call = quiet(agent.counts, "adapter", self._call, outcome)
         if not call:
+            agent.counts.unread()
             return
         try:
             await agent.finish_async(call)
@@ -169,6 +170,8 @@ class HttpExchange:
         call = quiet(self._agent.counts, "adapter", self._call, outcome)
         if call:
             self._agent.finish(call)
+        else:
+            self._agent.counts.unread()
 
     def _call(self, outcome: str | None) -> Call:
         call = Call()

@@ -154,7 +154,10 @@ class Exchange:
             return None
         self._handed_over = True
         self._end_ns = self.agent.clock.monotonic_ns()
-        return quiet(self.agent.counts, "adapter", self._filled, outcome) or None
+        call = quiet(self.agent.counts, "adapter", self._filled, outcome) or None
+        if call is None:
+            self.agent.counts.unread()
+        return call
 
     def _filled(self, outcome: str | None) -> Call:
         call = self.call

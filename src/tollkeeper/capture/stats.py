@@ -49,6 +49,11 @@ class Counts:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
         self.once(f"dropped:{reason}", "events are being dropped: %s", reason)
 
+    def unread(self) -> None:
+        """Counts a call that an adapter saw and could make no event of."""
+        self.add("captured")
+        self.drop("unread")
+
     def failed(self, name: str, error: Exception) -> None:
         """Counts an error that was swallowed; its text is never logged, it may hold the host's data."""
         with self.lock:

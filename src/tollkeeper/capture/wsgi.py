@@ -187,6 +187,8 @@ class _Exchange:
         call = quiet(self._agent.counts, "adapter", self._call, raised)
         if call:
             self._agent.finish(call)
+        else:
+            self._agent.counts.unread()
 
     def _call(self, raised: bool) -> Call:
         call = Call()
