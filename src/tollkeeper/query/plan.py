@@ -1,8 +1,9 @@
 """Which stretches of a window rollups answer, and which raw events must.
 
 Whole days (UTC) come from ``usage_day``, whole hours from ``usage_hour``, the rest, such as the
-ragged ends of a window, from ``events``. A bucket in which somebody's usage changed its owner is
-answered one level finer, since a rollup row cannot be split. Stretches do not overlap and cover
+ragged ends of a window, from ``events``. A day or hour in which somebody's usage changed its owner,
+or in which a bucket of the asked calendar begins, is answered one level finer, since a rollup row
+cannot be split. Stretches do not overlap and cover
 the window, so their rows are simply added up.
 
 Where raw events were let go sooner than rollups, only whole rollup rows still count: the ragged ends
@@ -64,12 +65,13 @@ def sources(
 
     The caller has made sure that rollups know every field of the question.
     """
-    if not window.aligned(HOUR_US):
-        return raw_only(window)
     hours, raw = _carve([(window.from_us, window.to_us)], HOUR_US)
-    days: list[Range] = []
-    if window.aligned(DAY_US):
-        days, hours = _carve(hours, DAY_US)
+    days, hours = _carve(hours, DAY_US)
+    # A bucket that begins within a day or hour parts its calls, as some zones' midnights do.
+    days, split = _without(days, _parted(window, DAY_US), DAY_US)
+    hours = _merge([*hours, *split])
+    hours, split = _without(hours, _parted(window, HOUR_US), HOUR_US)
+    raw = _merge([*raw, *split])
     if bound.edges and owners:
         days, split = _without(days, _ambiguous(store, application, "day", days), DAY_US)
         hours = _merge([*hours, *split])
@@ -83,6 +85,11 @@ def sources(
         Source("events", tuple(raw)),
     )
     return tuple(source for source in found if source.ranges)
+
+
+def _parted(window: Window, unit_us: int) -> list[int]:
+    """The units within which a bucket of the window begins."""
+    return sorted({at - at % unit_us for at in window.starts_us if at % unit_us})
 
 
 def name(used: Iterable[Source]) -> str:

@@ -58,10 +58,6 @@ class Window:
         end_us = self.starts_us[place] if place < len(self.starts_us) else self.to_us
         return (min(end_us, self.to_us) - max(start_us, self.from_us)) / SECOND_US
 
-    def aligned(self, unit_us: int) -> bool:
-        """Whether no bucket starts within an hour or day (of UTC) as rollups keep them."""
-        return all(start % unit_us == 0 for start in self.starts_us)
-
     def local(self, at_us: int) -> str:
         """RFC 3339 text of an instant with the zone's offset at that time."""
         return to_datetime(at_us).astimezone(self.zone).isoformat()

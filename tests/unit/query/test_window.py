@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tollkeeper.clock import EPOCH, to_us
 from tollkeeper.errors import InvalidInput
-from tollkeeper.query.window import DAY_US, HOUR_US, Window, read_instant, read_window
+from tollkeeper.query.window import HOUR_US, Window, read_instant, read_window
 
 NOW = to_us(datetime(2026, 3, 31, 12, tzinfo=UTC))
 
@@ -106,14 +106,6 @@ def test_an_hour_of_a_zone_that_moves_by_half_an_hour_is_cut_there() -> None:
         "2026-04-05T02:00:00+10:30",
         "2026-04-05T03:00:00+10:30",
     ]
-
-
-def test_only_zones_of_whole_hours_are_aligned_with_rollups() -> None:
-    whole = window("-7d", "now", "Europe/Berlin", "day")
-    assert whole.aligned(HOUR_US)
-    assert not whole.aligned(DAY_US)
-    assert not window("-7d", "now", "Asia/Kolkata", "hour").aligned(HOUR_US)
-    assert window("-7d", "now", "Asia/Kolkata", None).aligned(DAY_US)
 
 
 def test_a_bucket_lasts_as_long_as_it_lies_in_the_window() -> None:
