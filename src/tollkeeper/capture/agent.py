@@ -8,6 +8,7 @@ it through the death of the process.
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import random
@@ -15,6 +16,7 @@ import sys
 import uuid
 import weakref
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -127,7 +129,14 @@ class Agent:
             asyncio.CancelledError: when the host cancels the task meanwhile; nothing was taken
                 then, and the call can still be given to `finish`.
         """
-        if not await self._asker.ask_async(call):
+        try:
+            async with _limit(self.options.timeout_seconds):
+                wanted = await self._asker.ask_async(call)
+        except TimeoutError as error:
+            # The request's own task waits here, with all that the host still wants to do in it.
+            self.counts.failed("coroutine", error)
+            wanted = True
+        if not wanted:
             self._skipped()
             return
         call.request = call.response = None
@@ -280,6 +289,15 @@ class Agent:
 
 _agents: weakref.WeakSet[Agent] = weakref.WeakSet()
 _closing_pid = 0
+
+
+def _limit(seconds: float) -> AbstractAsyncContextManager[Any]:
+    """Ends what is awaited in it by TimeoutError; only asyncio's loops can."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return nullcontext()
+    return asyncio.timeout(seconds)
 
 
 def stats() -> dict[str, Any]:

@@ -362,6 +362,17 @@ def test_a_cancelled_task_can_still_hand_its_call_over(make_agent, call, collect
     assert agent.stats()["captured"] == 1
 
 
+def test_a_coroutine_that_hangs_holds_the_hosts_task_only_so_long(make_agent, call, collector):
+    async def never(request, response):
+        await asyncio.Event().wait()
+
+    agent = make_agent(identify_company=never, timeout_seconds=0.05)
+    asyncio.run(asyncio.wait_for(agent.finish_async(call(request=1, user="u")), 10))
+    assert agent.flush(5)
+    assert collector.events[0]["user_id"] == "u"
+    assert agent.stats()["errors"] == {"coroutine": 1}
+
+
 def test_a_coroutine_that_hangs_holds_the_sender_only_so_long(make_agent, call, collector):
     async def hangs(request, response):
         await asyncio.sleep(60)
