@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import unquote_plus
 
 import msgspec
 
@@ -20,6 +21,7 @@ _decode = msgspec.json.decode
 _NAMES_LIMIT = 4096
 _NAME_CHARACTERS = 256
 _names: dict[str, str] = {}
+_MEMBER = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')
 _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 
 
@@ -54,21 +56,24 @@ def _joined(value: Any) -> str:
 
 
 def uri_text(uri: str) -> str:
-    """The address with secret query values and any user information masked."""
+    """The address with secret values of query and fragment, and any user information, masked."""
     if "@" in uri:
         uri = _USERINFO.sub(rf"\1{MASK}@", uri)
-    base, mark, query = uri.partition("?")
-    if not mark or "=" not in query:
+    if "=" not in uri:
         return uri
-    query, hash_mark, fragment = query.partition("#")
-    parts = query.split("&")
-    changed = False
+    uri, hash_mark, fragment = uri.partition("#")
+    base, mark, query = uri.partition("?")
+    return f"{base}{mark}{_pairs(query)}{hash_mark}{_pairs(fragment)}"
+
+
+def _pairs(text: str) -> str:
+    """``name=value`` pairs, written in any way that a server reads, with secret values masked."""
+    parts = re.split("([&;?])", text) if "=" in text else [text]
     for index, part in enumerate(parts):
         name, equals, value = part.partition("=")
-        if value and is_secret_name(name):
+        if value and is_secret_name(unquote_plus(name) if "%" in name else name):
             parts[index] = name + equals + MASK
-            changed = True
-    return f"{base}?{'&'.join(parts)}{hash_mark}{fragment}" if changed else uri
+    return "".join(parts)
 
 
 def json_text(raw: msgspec.Raw) -> str:
@@ -89,9 +94,17 @@ def json_text(raw: msgspec.Raw) -> str:
             return ""
         value = _decode(content)
         text = content.decode()
-    if isinstance(value, (dict, list)) and mask_names(value):
+    if isinstance(value, (dict, list)) and (mask_names(value) or _names_secret(text)):
         return _encode(value).decode()
     return text
+
+
+def _names_secret(text: str) -> bool:
+    """Whether a name in JSON text hides what its value does not show.
+
+    Of two members with one name only the last is in the value; the text still holds the first.
+    """
+    return any("\\" in name or is_secret_name(name) for name in _MEMBER.findall(text))
 
 
 def mask_names(value: Any) -> bool:
