@@ -24,6 +24,7 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+SAMPLES = 60
 RULES = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -78,10 +79,11 @@ def empty_server(
 def server(
     builder: ModuleType, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServerProcess]:
-    """A server with a week of calls."""
+    """A server with a week of calls, and some sample history among them."""
     with ServerProcess(tmp_path_factory.mktemp("week")) as running:
         with running.collector() as client:
             traffic.send(client, traffic.week(1500))
+            traffic.send(client, traffic.week(SAMPLES, seed=8), source="sample")
         running.settle()
         yield running
 

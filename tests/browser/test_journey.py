@@ -82,6 +82,62 @@ def test_a_filter_is_in_the_url_and_survives_a_reload(
         expect(page.get_by_role("button", name="Edit filter: status ≥ 500")).to_have_count(0)
 
 
+@pytest.mark.parametrize("path", ["/requests?range=7d&live=0", "/explore?range=7d&m=count&by=user"])
+def test_sample_history_says_so_until_it_is_left_out(
+    path: str, server: ServerProcess, visit: Callable[..., Any]
+) -> None:
+    with visit(server) as visitor, server.client() as client:
+        condition = {"field": "source", "op": "eq", "value": "sample"}
+        question = {"from": "-7d", "metrics": [{"fn": "count"}], "filter": condition}
+        count = client.post("/api/query", json=question).json()["totals"][0]
+        page = visitor.open(path)
+        expect(page.get_by_text(f"{count} of these calls are sample history")).to_be_visible()
+        page.get_by_role("button", name="Leave out").click()
+        expect(page).to_have_url(re.compile(r"f=-source:sample"))
+        expect(page.get_by_text("sample history")).to_have_count(0)
+        page.reload()
+        expect(page.get_by_role("button", name="Edit filter: source is not sample")).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        expect(page.get_by_text("sample history")).to_have_count(0)
+        page.go_back()
+        expect(page.get_by_text("sample history")).to_be_visible()
+
+
+def test_a_call_of_the_sample_history_is_marked_in_list_and_detail(
+    server: ServerProcess, visit: Callable[..., Any]
+) -> None:
+    with visit(server) as visitor:
+        page = visitor.open("/requests?range=7d&live=0&f=source:sample")
+        rows = page.get_by_role("table").locator("tbody tr[data-row]")
+        expect(rows.first.get_by_text("sample", exact=True)).to_be_visible()
+        rows.first.get_by_role("link").click()
+        heading = page.get_by_role("complementary", name="Request detail").get_by_role("heading")
+        expect(heading.first.get_by_text("sample", exact=True)).to_be_visible()
+        page = visitor.open("/requests?range=7d&live=0&f=-source:sample")
+        expect(rows.first).to_be_visible()
+        expect(rows.get_by_text("sample", exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize("width_px", [1280, 390])
+def test_a_snippet_stays_in_its_box_and_is_copied_whole(
+    width_px: int, server: ServerProcess, visit: Callable[..., Any]
+) -> None:
+    allowed = {"permissions": ["clipboard-read", "clipboard-write"]}
+    with visit(server, viewport={"width": width_px, "height": 860}, **allowed) as visitor:
+        page = visitor.open("/connect")
+        box = page.get_by_label("Add the middleware", exact=True)
+        expect(box).to_contain_text(server.collector_id)
+        assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+        page.get_by_role("button", name="Copy: Add the middleware").click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        copied = page.evaluate("() => navigator.clipboard.readText()")
+        assert f'    application_id="{server.collector_id}",\n    url="{server.url}",\n' in copied
+        selected = box.evaluate(
+            "box => { getSelection().selectAllChildren(box); return `${getSelection()}` }"
+        )
+        assert selected.strip() == copied.strip()
+
+
 def test_a_live_call_enters_the_list_and_rows_can_be_walked_by_keys(
     server: ServerProcess, visit: Callable[..., Any]
 ) -> None:

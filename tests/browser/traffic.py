@@ -73,11 +73,12 @@ def week(count: int, *, seed: int = 7, days: int = 7) -> list[dict[str, Any]]:
     return [call(at, dice) for at in sorted(moments)]
 
 
-def send(client: httpx.Client, events: list[dict[str, Any]]) -> None:
-    """Send events in batches; each must be accepted."""
+def send(client: httpx.Client, events: list[dict[str, Any]], *, source: str = "") -> None:
+    """Send events in batches, as calls of `source` if one is named; each must be accepted."""
+    headers = {"x-tollkeeper-source": source} if source else {}
     for start in range(0, len(events), 500):
         batch = events[start : start + 500]
-        answer = client.post("/v1/events/batch", json=batch)
+        answer = client.post("/v1/events/batch", json=batch, headers=headers)
         assert answer.status_code == 201, answer.text
 
 

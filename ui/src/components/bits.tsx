@@ -11,6 +11,9 @@ export function StatusBadge({ status }: { status: number }) {
   return <span className={`tk-status tk-status-${kind}`}>{status === 0 ? "none" : status}</span>;
 }
 
+/** Marks a call of the sample history, so that nobody takes it for one that happened. */
+export const SampleBadge = () => <span className="tk-sample" title="Sample history: this call never happened">sample</span>;
+
 export function CopyButton({ text, label = "Copy", compact = false }: { text: string; label?: string; compact?: boolean }) {
   const [isDone, setDone] = useState(false);
   const timer = useRef(0);
@@ -21,7 +24,7 @@ export function CopyButton({ text, label = "Copy", compact = false }: { text: st
   };
   const icon = isDone ? <Check size={14} aria-hidden="true" /> : <Copy size={14} aria-hidden="true" />;
   if (compact) return <button type="button" className="tk-icon-button" aria-label={isDone ? "Copied" : label} title={label} onClick={() => void copy()}>{icon}</button>;
-  return <Button variant="default" size="xs" leftSection={icon} onClick={() => void copy()}>{isDone ? "Copied" : label}</Button>;
+  return <Button variant="default" size="xs" leftSection={icon} aria-label={isDone ? "Copied" : label} title="Copies all of it" onClick={() => void copy()}>{isDone ? "Copied" : "Copy"}</Button>;
 }
 
 /** Says what is missing, why just now, and offers the one thing that helps. */

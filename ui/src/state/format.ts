@@ -45,7 +45,8 @@ export function measured(value: number | null, unit: string | null): string {
 export function percent(share: number): string {
   const value = share * 100;
   if (value > 0 && value < 0.1) return "<0.1%";
-  return `${exactly.format(Math.abs(value) >= 10 ? Math.round(value) : Math.round(value * 10) / 10)}%`;
+  // One decimal for all small shares, so that a column of them is in line.
+  return value === 0 || Math.abs(value) >= 9.95 ? `${exactly.format(Math.round(value))}%` : `${value.toFixed(1)}%`;
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();

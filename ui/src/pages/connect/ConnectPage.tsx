@@ -33,7 +33,7 @@ function Snippets({ collectorId }: { collectorId: string }) {
   if (isNarrow) {
     return (
       <div className="tk-connect-narrow">
-        <Select label="Your stack" data={all.map((way) => ({ value: way.key, label: way.label }))} value={key} onChange={(value) => setKey(value ?? key)} allowDeselect={false} />
+        <Select label="Your stack" data={all.map((way) => ({ value: way.key, label: way.label }))} value={key} onChange={(value) => setKey(value ?? key)} allowDeselect={false} maxDropdownHeight={420} />
         {chosen && <Steps way={chosen} collectorId={collectorId} />}
       </div>
     );
@@ -56,14 +56,20 @@ function Steps({ way, collectorId }: { way: Way; collectorId: string }) {
         <div key={step.title} className="tk-step">
           <div className="tk-step-head">
             <h2><span className="tk-step-number" aria-hidden="true">{index + 1}</span>{step.title}</h2>
-            <CopyButton text={step.code} label={`Copy: ${step.title}`} compact />
+            <CopyButton text={step.code} label={`Copy: ${step.title}`} />
           </div>
-          <pre className="tk-code" tabIndex={0} aria-label={step.title}><code>{marked(step.code, collectorId)}</code></pre>
+          <pre className="tk-code" tabIndex={0} aria-label={step.title}><code>{step.code.split("\n").map((line, at) => <Line key={at} text={line} collectorId={collectorId} />)}</code></pre>
         </div>
       ))}
       {way.after && <p className="tk-dim">{way.after}</p>}
     </div>
   );
+}
+
+/** A line that is too long goes on under its own indent; what is copied from it is still one line. */
+function Line({ text, collectorId }: { text: string; collectorId: string }) {
+  const indent = text.length - text.trimStart().length;
+  return <span className="tk-code-line" style={{ "--indent": `${indent + 2}ch` } as React.CSSProperties}>{marked(text, collectorId)}{"\n"}</span>;
 }
 
 /** The snippet with its own values made visible, so that one sees what is already filled in. */

@@ -7,6 +7,8 @@ import { liveAddress, useStatus } from "@/api/queries";
 import type { ApiEvent, Application } from "@/api/types";
 import { StatusBadge } from "@/components/bits";
 import { ago, milliseconds } from "@/state/format";
+import { useNow } from "@/state/now";
+import { NO_SAMPLE } from "@/state/sample";
 import { Diagnosis } from "./Diagnosis";
 import { testEvent } from "./snippets";
 
@@ -18,7 +20,7 @@ export function Waiting({ application }: { application: Application }) {
   const [isLong, setLong] = useState(false);
   const { data: status } = useStatus(event ? false : 5_000);
   const see = useCallback((rows: ApiEvent[]) => setEvent(rows[rows.length - 1] ?? null), []);
-  useLive(liveAddress(application.id, []), see);
+  useLive(liveAddress(application.id, [NO_SAMPLE]), see);
   useEffect(() => {
     const timer = window.setTimeout(() => setLong(true), PATIENCE_MS);
     return () => window.clearTimeout(timer);
@@ -47,11 +49,12 @@ function Listening() {
 }
 
 function Flowing({ lastAt }: { lastAt: string | null }) {
+  const now = useNow(5_000);
   return (
     <>
       <div className="tk-wait-sign" aria-hidden="true"><Check size={22} /></div>
       <h2>Events are arriving</h2>
-      <p className="tk-dim">{lastAt ? `The last one came ${ago(Date.parse(lastAt), Date.now())}. ` : ""}The next one will show up here as it comes in.</p>
+      <p className="tk-dim">{lastAt ? `The last one came ${ago(Date.parse(lastAt), now)}. ` : ""}The next one will show up here as it comes in.</p>
     </>
   );
 }
@@ -73,7 +76,7 @@ function Received({ event }: { event: ApiEvent }) {
 
 /** One event through the same door that every service uses. */
 function TestRequest({ application }: { application: Application }) {
-  const [state, setState] = useState<"idle" | "sending" | "sent" | string>("idle");
+  const [state, setState] = useState<"idle" | "sending" | "sent" | { problem: string }>("idle");
   const send = async () => {
     setState("sending");
     try {
@@ -82,18 +85,17 @@ function TestRequest({ application }: { application: Application }) {
         headers: { "content-type": "application/json", "x-moesif-application-id": application.collector_id },
         body: JSON.stringify(testEvent(new Date(), window.location.origin)),
       });
-      setState(answer.ok ? "sent" : `The collector answered ${answer.status}.`);
+      setState(answer.ok ? "sent" : { problem: `The collector answered ${answer.status}.` });
     } catch {
-      setState("The collector cannot be reached.");
+      setState({ problem: "The collector cannot be reached." });
     }
   };
-  const isProblem = state !== "idle" && state !== "sending" && state !== "sent";
   return (
     <div className="tk-test">
       <Button variant="default" fullWidth leftSection={<Send size={14} aria-hidden="true" />} loading={state === "sending"} onClick={() => void send()}>
         Send a test request for me
       </Button>
-      {isProblem && <p role="alert" className="tk-problem">{state}</p>}
+      {typeof state === "object" && <p role="alert" className="tk-problem">{state.problem}</p>}
     </div>
   );
 }

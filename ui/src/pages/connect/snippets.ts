@@ -16,7 +16,7 @@ export interface Way {
 
 const INSTALL: Snippet = { title: "Install", language: "shell", code: "pip install tollkeeper" };
 
-const IDENTITY = "Users come from the bearer token's “sub” claim by itself. Anything else: pass identify_user=… or identify_company=….";
+const IDENTITY = "Users come from the bearer token's “sub” claim by itself. Anything else: pass identify_user or identify_company.";
 
 export function ways(address: string, collectorId: string): Way[] {
   const settings = `    application_id="${collectorId}",\n    url="${address}",`;

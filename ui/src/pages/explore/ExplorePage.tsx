@@ -5,6 +5,7 @@ import { TimeChart } from "@/charts/TimeChart";
 import { useApplication } from "@/components/ApplicationSwitch";
 import { FilterBar } from "@/components/FilterBar";
 import { RangePicker } from "@/components/RangePicker";
+import { SampleNotice } from "@/components/SampleNotice";
 import { PageHead } from "@/components/Shell";
 import { Skeleton, Trouble } from "@/components/bits";
 import { withLeaf } from "@/state/filter";
@@ -34,7 +35,7 @@ export function ExplorePage() {
   const shape = view.view ?? "line";
   const wish = view.every as Interval | undefined;
   const interval = wish && !tooFine(range, wish) ? wish : autoInterval(range);
-  const metric = metrics[0] ?? { fn: "count" };
+  const metric = useMemo(() => metrics[0] ?? { fn: "count" }, [metrics]);
   const isBlank = !view.m && !view.by;
 
   const shared = { application: application?.id ?? null, range, zone, groups, leaves: filter.leaves };
@@ -60,6 +61,7 @@ export function ExplorePage() {
       {isBlank && <StarterCards />}
       <Builder metrics={metrics} groups={groups} interval={interval} isAuto={!wish} shape={shape} range={range} onChange={change} />
       <FilterBar leaves={filter.leaves} onSet={filter.set} />
+      <SampleNotice application={shared.application} range={range} zone={zone} leaves={filter.leaves} onSet={filter.set} />
       <section className="tk-card tk-result" aria-label="Result">
         {!(shape === "line" && chart && !error && !isEmpty) && heading}
         {error ? (

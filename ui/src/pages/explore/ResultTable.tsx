@@ -66,7 +66,7 @@ export function ResultTable({ result, groups, metrics, onOnly, onHighlight, onFi
 function Share({ share, color }: { share: number | null; color: string }) {
   return (
     <td className="tk-num tk-right tk-col-share">
-      <span className="tk-share"><span className="tk-share-bar" aria-hidden="true"><span style={{ width: `${(share ?? 0) * 100}%`, background: `var(${color})` }} /></span>{share === null ? "–" : percent(share)}</span>
+      <span className="tk-share"><span className="tk-share-bar" aria-hidden="true"><span style={{ width: `${(share ?? 0) * 100}%`, background: `var(${color})` }} /></span><span className="tk-share-words">{share === null ? "–" : percent(share)}</span></span>
     </td>
   );
 }
@@ -76,5 +76,5 @@ function Behind({ group, groups }: { group: Group; groups: string[] }) {
   const search = (old: Record<string, string | undefined>) => ({
     app: old.app, range: old.range, tz: old.tz, f: formatFilter(leavesOf(group, groups).reduce(withLeaf, parseFilter(old.f ?? "").leaves)),
   });
-  return <Link to="/requests" search={search as never} className="tk-icon-button" aria-label={`Requests of ${group.label}`} title="The requests behind this number"><List size={14} aria-hidden="true" /></Link>;
+  return <Link to="/requests" search={search} className="tk-icon-button" aria-label={`Requests of ${group.label}`} title="The requests behind this number"><List size={14} aria-hidden="true" /></Link>;
 }

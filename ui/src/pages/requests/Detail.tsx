@@ -4,9 +4,10 @@ import { useEffect, useRef, useState } from "react";
 import { useEvent } from "@/api/queries";
 import type { ApiEvent, Leaf } from "@/api/types";
 import { JsonTree } from "@/components/JsonTree";
-import { Skeleton, StatusBadge, Trouble } from "@/components/bits";
+import { SampleBadge, Skeleton, StatusBadge, Trouble } from "@/components/bits";
 import { copyLink, copyWithToast } from "@/components/copy";
 import { full, milliseconds, zoneShort } from "@/state/format";
+import { isSample } from "@/state/sample";
 import { recall, remember } from "@/state/stored";
 import { BodyView, HeaderTable } from "./MessageView";
 import { Facts } from "./Facts";
@@ -34,9 +35,10 @@ export function Detail({ id, application, zone, leaves, onFilter, onClose }: Pro
     remember("detail-width", String(kept));
   };
   useEffect(() => {
+    const aside = panel.current;
     const row = document.querySelector<HTMLElement>(`[data-row="${CSS.escape(id)}"] a`);
     return () => {
-      if (document.activeElement === document.body || panel.current?.contains(document.activeElement)) row?.focus({ preventScroll: true });
+      if (document.activeElement === document.body || aside?.contains(document.activeElement)) row?.focus({ preventScroll: true });
     };
   }, [id]);
   return (
@@ -61,6 +63,7 @@ function Heading({ event, zone }: { event: ApiEvent; zone: string }) {
       <h2>
         <span className={`tk-method tk-method-${event.request.method}`}>{event.request.method || event.kind}</span>
         <span className="tk-detail-path">{event.action || event.request.path}</span>
+        {isSample(event) && <SampleBadge />}
       </h2>
       <p className="tk-dim tk-num">
         <StatusBadge status={event.response.status} /> {milliseconds(event.duration_ms)} · {full(at, zone)} {zoneShort(zone, at)}

@@ -4,8 +4,9 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowUp } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { ApiEvent } from "@/api/types";
-import { Skeleton, StatusBadge } from "@/components/bits";
+import { SampleBadge, Skeleton, StatusBadge } from "@/components/bits";
 import { clock, clockMs, day, full, milliseconds, zoneShort } from "@/state/format";
+import { isSample } from "@/state/sample";
 
 const ROW = 36;
 
@@ -13,7 +14,7 @@ type ColumnKey = "time" | "method" | "route" | "status" | "ms" | "customer" | "u
 
 /** The columns that there is room for; the detail has the rest. */
 export function columnsFor(width: number): ColumnKey[] {
-  const all: [ColumnKey, number][] = [["time", 0], ["method", 0], ["route", 0], ["status", 0], ["ms", 430], ["customer", 700], ["user", 540]];
+  const all: [ColumnKey, number][] = [["time", 0], ["method", 0], ["route", 0], ["status", 0], ["ms", 430], ["customer", 760], ["user", 600]];
   return all.filter(([, least]) => width === 0 || width >= least).map(([key]) => key);
 }
 
@@ -49,11 +50,12 @@ export function RequestTable(props: Props) {
   const items = virtual.getVirtualItems();
   const first = items[0];
   const last = items[items.length - 1];
+  const lastIndex = last?.index ?? -1;
 
   useEffect(() => onHold(isScrolled || isOver), [isScrolled, isOver, onHold]);
   useEffect(() => {
-    if (hasMore && last && last.index >= rows.length - 20) onMore();
-  }, [hasMore, last?.index, rows.length, onMore]);
+    if (hasMore && lastIndex >= 0 && lastIndex >= rows.length - 20) onMore();
+  }, [hasMore, lastIndex, rows.length, onMore]);
 
   // The widest bar is the slowest request in sight of the first hundred: a stable scale while scrolling.
   const slowest = useMemo(() => Math.max(1, ...rows.slice(0, 200).map((row) => row.duration_ms)), [rows]);
@@ -120,7 +122,11 @@ function Cell({ column, row, slowest, zone, isWholeDay, size }: { column: Column
   switch (column) {
     case "time": return <TimeCell row={row} zone={zone} isWholeDay={isWholeDay} size={size} />;
     case "method": return <td><span className={`tk-method tk-method-${row.request.method}`}>{isAction ? "action" : row.request.method}</span></td>;
-    case "route": return <td className="tk-ellipsis tk-cell-route" title={row.request.uri}>{isAction ? row.action : row.request.route || row.request.path}</td>;
+    case "route": return (
+      <td title={row.request.uri}>
+        <span className="tk-cell-route"><span className="tk-ellipsis">{isAction ? row.action : row.request.route || row.request.path}</span>{isSample(row) && <SampleBadge />}</span>
+      </td>
+    );
     case "status": return <td>{isAction ? <Nothing /> : <StatusBadge status={row.response.status} />}</td>;
     case "ms": return (
       <td className="tk-cell-ms">
@@ -141,7 +147,7 @@ function TimeCell({ row, zone, isWholeDay, size }: { row: ApiEvent } & Pick<RowP
   const hasMs = size === "wide" || (size === "narrow" && !hasDay);
   return (
     <td className="tk-num tk-cell-time" title={`${full(at, zone)} ${zoneShort(zone, at)}\n${full(at, "UTC")} UTC`}>
-      <Link to="." search={((old: Record<string, unknown>) => ({ ...old, sel: row.id })) as never} resetScroll={false} className="tk-row-link">
+      <Link to="." search={(old: Record<string, unknown>) => ({ ...old, sel: row.id })} resetScroll={false} className="tk-row-link">
         {hasDay && <span className="tk-dim">{day(at, zone)} </span>}{hasMs ? clockMs(at, zone) : clock(at, zone)}
       </Link>
     </td>

@@ -1,4 +1,4 @@
-import { Button } from "@mantine/core";
+import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { RefreshCw, SearchX } from "lucide-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
@@ -8,6 +8,7 @@ import type { ApiEvent } from "@/api/types";
 import { useApplication } from "@/components/ApplicationSwitch";
 import { FilterBar } from "@/components/FilterBar";
 import { RangePicker } from "@/components/RangePicker";
+import { SampleNotice } from "@/components/SampleNotice";
 import { PageHead, useGo } from "@/components/Shell";
 import { Empty, Trouble } from "@/components/bits";
 import { useShortcuts } from "@/state/shortcuts";
@@ -44,10 +45,14 @@ export function RequestsPage() {
   return (
     <div className={`tk-page tk-requests ${view.sel ? "tk-with-detail" : ""}`}>
       <PageHead title="Requests">
+        {!isLive && range.endsNow && (
+          <Tooltip label="Look again"><ActionIcon aria-label="Refresh" onClick={() => void cache.invalidateQueries()}><RefreshCw size={15} /></ActionIcon></Tooltip>
+        )}
         <LiveSwitch isLive={isLive} state={state} rate={rate} reason={reason} onToggle={toggleLive} />
         <RangePicker />
       </PageHead>
       <FilterBar leaves={filter.leaves} onSet={filter.set} />
+      <SampleNotice application={id} range={range} zone={zone} leaves={filter.leaves} onSet={filter.set} />
       <Histogram application={id} range={range} zone={zone} leaves={filter.leaves} onZoom={(from, to) => change({ range: fixedText(from, to) })} />
       <div className="tk-requests-split">
         <section className="tk-card tk-requests-list" aria-label="List of requests">
@@ -61,9 +66,6 @@ export function RequestsPage() {
               hasMore={events.hasNextPage} onMore={() => !events.isFetchingNextPage && void events.fetchNextPage()}
               waiting={rows.waiting} onRelease={rows.release} onHold={setHeld} isWholeDay={range.to - range.from <= 86_400_000}
             />
-          )}
-          {!isLive && rows.shown.length > 0 && range.endsNow && (
-            <button type="button" className="tk-refresh" onClick={() => void cache.invalidateQueries()}><RefreshCw size={13} aria-hidden="true" /> Refresh</button>
           )}
         </section>
         {view.sel && <Detail id={view.sel} application={id} zone={zone} leaves={filter.leaves} onFilter={filter.set} onClose={() => select(null)} />}
