@@ -27,7 +27,7 @@ SOURCES = (
     "src/**/*",
     "public/**/*",
 )
-ENTRIES = {"vite": "vite/bin/vite.js", "tsc": "typescript/bin/tsc"}
+ENTRIES = {"vite": "vite/bin/vite.js", "tsc": "typescript/bin/tsc", "eslint": "eslint/bin/eslint.js"}
 COMPRESSIBLE = {".html", ".js", ".css", ".svg", ".json", ".md", ".txt", ".map"}
 
 
@@ -84,7 +84,7 @@ def install(ui: Path = UI) -> None:
 
 
 def run(command: list[str], ui: Path = UI) -> None:
-    """Run one of the tools of the packages (`vite`, `tsc`), or `node` itself.
+    """Run one of the tools of the packages (`vite`, `tsc`, `eslint`), or `node` itself.
 
     Raises:
         RuntimeError: It did not end with 0.

@@ -53,6 +53,10 @@ def test_build_is_recognised_as_fresh_by_content_alone(builder: ModuleType) -> N
     assert builder.digest() == digest
 
 
+def test_nothing_is_left_that_the_linter_would_mend(builder: ModuleType) -> None:
+    builder.run(["eslint", ".", "--max-warnings", "0"])
+
+
 def test_types_check_and_pure_functions_keep_their_promises(builder: ModuleType) -> None:
     builder.run(["tsc", "--noEmit"])
     builder.run(["vite", "build", "--config", "vite.test.config.ts"])

@@ -21,9 +21,10 @@ import { theme, variables } from "./theme";
 
 // A session that ended while the page was open leads to the sign-in, and back to the same view.
 client.getQueryCache().subscribe((event) => {
-  const error = event.query.state.error;
+  const error: unknown = event.query.state.error;
+  const key = event.query.queryKey as readonly unknown[];
   if (event.type !== "updated" || event.action.type !== "error" || window.location.pathname === "/login") return;
-  if (!(error instanceof ApiError) || error.status !== 401 || event.query.queryKey[0] === "session") return;
+  if (!(error instanceof ApiError) || error.status !== 401 || key[0] === "session") return;
   rememberPlace();
   void router.navigate({ to: "/login" } as never);
 });

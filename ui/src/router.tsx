@@ -13,7 +13,7 @@ import { clean, parse, stringify, type View } from "./state/view";
 /** Nobody sees a page without a session; the way back is kept. */
 async function needSession(): Promise<void> {
   try {
-    await client.fetchQuery({ queryKey: ["session"], staleTime: 60_000, retry: false, queryFn: () => get("/api/session") });
+    await client.query({ queryKey: ["session"], staleTime: 60_000, retry: false, queryFn: () => get("/api/session") });
   } catch (error) {
     if (error instanceof ApiError && (error.status === 401 || error.status === 403)) throw toLogin();
   }

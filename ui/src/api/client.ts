@@ -28,7 +28,7 @@ export const get = <T>(path: string, signal?: AbortSignal) => request<T>("GET", 
 
 async function problemOf(answer: Response): Promise<Problem> {
   try {
-    const found = (await answer.json()) as Problem;
+    const found: unknown = await answer.json();
     return typeof found === "object" && found !== null ? found : {};
   } catch {
     return { detail: `${answer.status} ${answer.statusText}` };

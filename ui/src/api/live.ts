@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useState } from "react";
 import { params } from "./client";
 import type { ApiEvent, Problem } from "./types";
 
@@ -16,18 +16,13 @@ export interface Rate {
  * server) and resumes after the last row seen. `onCalls` gets rows in handfuls, so that a busy API costs a few renders a second.
  */
 export function useLive(address: string | null, onCalls: (rows: ApiEvent[]) => void): { state: LiveState; rate: Rate | null; reason: string | null } {
-  const [state, setState] = useState<LiveState>("off");
+  const [state, setState] = useState<LiveState>("connecting");
   const [rate, setRate] = useState<Rate | null>(null);
   const [reason, setReason] = useState<string | null>(null);
-  const deliver = useRef(onCalls);
-  deliver.current = onCalls;
+  const deliver = useEffectEvent(onCalls);
 
   useEffect(() => {
-    if (address === null) {
-      setState("off");
-      setRate(null);
-      return undefined;
-    }
+    if (address === null) return undefined;
     let source: EventSource | null = null;
     let last = "";
     let again = 0;
@@ -35,7 +30,7 @@ export function useLive(address: string | null, onCalls: (rows: ApiEvent[]) => v
     let waiting: ApiEvent[] = [];
     const flush = window.setInterval(() => {
       if (waiting.length === 0) return;
-      deliver.current(waiting);
+      deliver(waiting);
       waiting = [];
     }, 200);
     const open = () => {
@@ -59,11 +54,11 @@ export function useLive(address: string | null, onCalls: (rows: ApiEvent[]) => v
           again = window.setTimeout(open, RETRY_MS);
         });
       };
-      source.addEventListener("call", (message) => {
+      source.addEventListener("call", (message: MessageEvent<string>) => {
         last = message.lastEventId || last;
         waiting.push(JSON.parse(message.data) as ApiEvent);
       });
-      source.addEventListener("rate", (message) => setRate(JSON.parse(message.data) as Rate));
+      source.addEventListener("rate", (message: MessageEvent<string>) => setRate(JSON.parse(message.data) as Rate));
     };
     const close = () => {
       window.clearTimeout(again);
@@ -78,9 +73,10 @@ export function useLive(address: string | null, onCalls: (rows: ApiEvent[]) => v
       document.removeEventListener("visibilitychange", turn);
       window.clearInterval(flush);
       close();
+      setRate(null);
     };
   }, [address]);
-  return { state, rate, reason };
+  return { state: address === null ? "off" : state, rate, reason };
 }
 
 /** Why the server does not open this stream; null when it would. */

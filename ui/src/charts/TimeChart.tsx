@@ -1,6 +1,6 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { Table2, ChartNoAxesColumn } from "lucide-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type uPlot from "uplot";
 import { bucket, measured, zoneShort } from "@/state/format";
 import { readingAt, summary, type ChartData } from "./model";
@@ -37,21 +37,31 @@ export function TimeChart({ label, data, height = 260, onZoom, highlight = null,
   );
 }
 
+/** Where the cursor is: its bucket, and its place in a drawing of this width. */
+interface Cursor {
+  index: number;
+  left: number;
+  width: number;
+}
+
 function Plot({ label, data, height, onZoom, highlight }: { label: string; data: ChartData; height: number; onZoom: Props["onZoom"]; highlight: string | null }) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const scheme = useComputedColorScheme("light");
-  const [cursor, setCursor] = useState<{ index: number; left: number } | null>(null);
+  const [cursor, setCursor] = useState<Cursor | null>(null);
   const latest = useRef({ data, onZoom });
-  latest.current = { data, onZoom };
-  const shape = JSON.stringify([data.series.map((s) => [s.key, s.color]), data.kind, data.unit, data.zone, data.interval, data.starts.length < 32, data.starts.length > 90, data.isPartial, data.isCut, scheme, height, !!onZoom]);
+  useLayoutEffect(() => {
+    latest.current = { data, onZoom };
+  });
+  const canZoom = onZoom !== undefined;
+  const shape = JSON.stringify([data.series.map((s) => [s.key, s.color]), data.kind, data.unit, data.zone, data.interval, data.starts.length < 32, data.starts.length > 90, data.isPartial, data.isCut, scheme]);
 
   useEffect(() => {
     const element = host.current;
     if (!element) return undefined;
     const created = createPlot(element, () => latest.current.data, height, {
-      onCursor: (index, left) => setCursor(index === null ? null : { index, left }),
-      onZoom: onZoom ? (from, to) => latest.current.onZoom?.(from, to) : undefined,
+      onCursor: (index, left) => setCursor(index === null ? null : { index, left, width: element.clientWidth }),
+      onZoom: canZoom ? (from, to) => latest.current.onZoom?.(from, to) : undefined,
     });
     plot.current = created;
     const watch = new ResizeObserver(() => created.setSize({ width: Math.max(element.clientWidth, 120), height }));
@@ -62,7 +72,7 @@ function Plot({ label, data, height, onZoom, highlight }: { label: string; data:
       plot.current = null;
     };
     // `shape` stands for everything that needs a new plot; numbers alone do not.
-  }, [shape]);
+  }, [shape, height, canZoom]);
 
   useEffect(() => {
     plot.current?.setData(aligned(data));
@@ -96,13 +106,10 @@ function Plot({ label, data, height, onZoom, highlight }: { label: string; data:
       onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
     >
       <div ref={host} className="tk-plot-host" />
-      {reading && shown && <Tip reading={reading} left={shown.left + axisWidth(plot.current)} width={host.current?.clientWidth ?? 0} canZoom={!!onZoom} />}
+      {reading && shown && <Tip reading={reading} left={shown.left} width={shown.width} canZoom={canZoom} />}
     </div>
   );
 }
-
-/** How far the drawing area is from the left edge. */
-const axisWidth = (plot: uPlot | null): number => (plot ? plot.bbox.left / devicePixelRatio : 0);
 
 /** Under the pointer: the bucket and its largest parts. */
 function Tip({ reading, left, width, canZoom }: { reading: ReturnType<typeof readingAt>; left: number; width: number; canZoom: boolean }) {

@@ -5,6 +5,7 @@ import { wall } from "@/state/calendar";
 import { stacked, type ChartData } from "./model";
 
 export interface PlotEvents {
+  /** `left` is counted from the left edge of the drawing, axis included. */
   onCursor: (index: number | null, left: number) => void;
   onZoom: ((from: number, to: number) => void) | undefined;
 }
@@ -73,7 +74,7 @@ function axesOf(data: () => ChartData): uPlot.Axis[] {
   };
   return [
     { ...shared, grid: { show: false }, space: 74, size: 28, gap: 6, values: (_, splits) => splits.map((at, index) => tick(splits, index, at, data())) },
-    { ...shared, size: (_, labels) => 18 + 6.4 * Math.max(1, ...(labels ?? []).map((label) => label.length)), gap: 8, space: 30, values: (_, splits) => splits.map((value) => measured(value, data().unit)) },
+    { ...shared, size: (_, labels: string[] | null) => 18 + 6.4 * Math.max(1, ...(labels ?? []).map((label) => label.length)), gap: 8, space: 30, values: (_, splits) => splits.map((value) => measured(value, data().unit)) },
   ];
 }
 
@@ -129,7 +130,7 @@ export function createPlot(host: HTMLElement, data: () => ChartData, height: num
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
     scales: {
       x: { time: true, range: () => [(data().starts[0] ?? 0) / 1000, data().end / 1000] },
-      y: { range: (_, low, high) => [Math.min(0, low ?? 0), high > 0 ? high * 1.08 : 1] },
+      y: { range: (_, low: number | null, high: number | null) => [Math.min(0, low ?? 0), high !== null && high > 0 ? high * 1.08 : 1] },
     },
     cursor: {
       y: false, points: { show: data().kind === "lines" }, drag: { x: events.onZoom !== undefined, y: false, setScale: false },
@@ -138,7 +139,7 @@ export function createPlot(host: HTMLElement, data: () => ChartData, height: num
     series: [{}, ...seriesOf(data())],
     axes: axesOf(data),
     hooks: {
-      setCursor: [(plot) => events.onCursor((plot.cursor.left ?? -1) < 0 ? null : indexAt(plot, data()), plot.cursor.left ?? 0)],
+      setCursor: [(plot) => events.onCursor((plot.cursor.left ?? -1) < 0 ? null : indexAt(plot, data()), (plot.cursor.left ?? 0) + plot.bbox.left / devicePixelRatio)],
       setSelect: [(plot) => selected(plot, data(), events)],
       draw: [(plot) => hatch(plot, data())],
     },

@@ -27,7 +27,8 @@ export function FilterBar({ leaves, onSet }: { leaves: Leaf[]; onSet: (leaves: L
   const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() });
   const suggestions = useSuggestions(text);
   useShortcuts({ f: () => input.current?.focus() });
-  useEffect(() => combobox.resetSelectedOption(), [text]);
+  const { resetSelectedOption } = combobox;
+  useEffect(() => resetSelectedOption(), [text, resetSelectedOption]);
 
   const take = (words: string): boolean => {
     const { leaves: found, problems } = parseFilter(words);

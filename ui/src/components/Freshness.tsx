@@ -1,15 +1,11 @@
-import { useEffect, useState } from "react";
 import { useStatus } from "@/api/queries";
 import { ago } from "@/state/format";
+import { useNow } from "@/state/now";
 
 /** The pulse of the server at the foot of the sidebar: is it taking events, when did the last one come. */
 export function Freshness() {
   const { data, isError } = useStatus(15_000);
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    const timer = window.setInterval(() => setNow(Date.now()), 5_000);
-    return () => window.clearInterval(timer);
-  }, []);
+  const now = useNow(5_000);
   const isGood = !isError && data?.accepting !== false;
   const words = isError
     ? "Server not reachable"

@@ -2,6 +2,7 @@ import { ActionIcon, Button, Popover, TextInput, Tooltip } from "@mantine/core";
 import { CalendarClock, ChevronLeft, ChevronRight, ZoomOut } from "lucide-react";
 import { useState } from "react";
 import { dayClock, zoneShort } from "@/state/format";
+import { useNow } from "@/state/now";
 import { DEFAULT_RANGE, parseRange, PRESETS, shifted, zoomedOut } from "@/state/range";
 import { useShortcuts } from "@/state/shortcuts";
 import { useRange, useView, useZone } from "@/state/view";
@@ -19,7 +20,7 @@ export function RangePicker() {
   const shift = (windows: number) => set(shifted(range, windows, Date.now()));
   const wider = () => set(zoomedOut(range, Date.now()));
   useShortcuts({
-    ...Object.fromEntries(PRESETS.filter((p) => p.key).map((p) => [p.key, () => set(p.text)])),
+    ...Object.fromEntries(PRESETS.flatMap((p) => (p.key ? [[p.key, () => set(p.text)] as const] : []))),
     "←": () => shift(-1),
     "→": range.endsNow ? undefined : () => shift(1),
     z: wider,
@@ -62,7 +63,8 @@ export function RangePicker() {
 
 function RangeForm({ zone, current, onSet }: { zone: string; current: string; onSet: (text: string) => void }) {
   const [text, setText] = useState("");
-  const meant = text === "" ? null : parseRange(text, Date.now(), zone);
+  const now = useNow(60_000);
+  const meant = text === "" ? null : parseRange(text, now, zone);
   const isWrong = text !== "" && meant === null;
   return (
     <form

@@ -2,7 +2,7 @@ import { ActionIcon, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { ChartNoAxesColumn, Keyboard, List, Plug, Search } from "lucide-react";
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useEffectEvent, useRef, useState } from "react";
 import { COMMON, clean, dropped, useView } from "@/state/view";
 import { useShortcuts } from "@/state/shortcuts";
 import { ApplicationSwitch } from "./ApplicationSwitch";
@@ -46,7 +46,7 @@ export function Shell() {
     <div className="tk-shell">
       <a className="tk-skip" href="#content">Skip to content</a>
       <aside className="tk-side" aria-label="Tollkeeper">
-        <Link to="/requests" search={keep as never} className="tk-brand" aria-label="Tollkeeper">
+        <Link to="/requests" search={keep} className="tk-brand" aria-label="Tollkeeper">
           <Mark />
           <span>Tollkeeper</span>
         </Link>
@@ -77,7 +77,10 @@ export function Shell() {
             </Tooltip>
           </div>
         </div>
-        <main id="content" tabIndex={-1}><Outlet /></main>
+        <main id="content" tabIndex={-1}>
+          <Outlet />
+          <div id="opened" />
+        </main>
       </div>
       <ShortcutList isOpen={isListOpen} onClose={() => setListOpen(false)} />
       {isPaletteOpen && (
@@ -99,13 +102,12 @@ export function useGo(): (to: string) => void {
 }
 
 function usePaletteKey(open: () => void) {
-  const latest = useRef(open);
-  latest.current = open;
+  const run = useEffectEvent(open);
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if ((event.metaKey || event.ctrlKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
         event.preventDefault();
-        latest.current();
+        run();
       }
     };
     window.addEventListener("keydown", press);

@@ -18,6 +18,7 @@ function copyBySelection(text: string): boolean {
   const focused = document.activeElement as HTMLElement | null;
   document.body.append(area);
   area.select();
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- the only way on a page that came by plain HTTP
   const done = document.execCommand("copy");
   area.remove();
   focused?.focus();

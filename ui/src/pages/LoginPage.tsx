@@ -1,6 +1,6 @@
 import { Button, PasswordInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useRouter } from "@tanstack/react-router";
+import { useRouter, type RouterHistory } from "@tanstack/react-router";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError, request } from "@/api/client";
 import { Mark } from "@/components/Mark";
@@ -22,7 +22,7 @@ export function LoginPage() {
       try {
         await request("POST", "/api/session", { token: secret });
         await cache.resetQueries();
-        router.history.replace(recallPlace());
+        (router.history as RouterHistory).replace(recallPlace());
       } catch (error) {
         setProblem(error instanceof ApiError && error.status < 500 ? "This token is not valid. The link in the server’s terminal has the right one." : "The server cannot be reached. Is it still running?");
         setBusy(false);

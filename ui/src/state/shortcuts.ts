@@ -1,5 +1,5 @@
 /** Keyboard shortcuts: one table, shown by `?`, off inside fields and when a person turns them off. */
-import { useEffect, useRef } from "react";
+import { useEffect, useEffectEvent } from "react";
 import { recall, remember, useStored } from "./stored";
 
 export interface Shortcut {
@@ -48,8 +48,7 @@ function isTyping(target: EventTarget | null): boolean {
 
 /** Run `actions[key]` for single keys and two-key sequences such as `g r`. */
 export function useShortcuts(actions: Record<string, (() => void) | undefined>): void {
-  const latest = useRef(actions);
-  latest.current = actions;
+  const find = useEffectEvent((keys: string) => actions[keys]);
   useEffect(() => {
     let first = "";
     let until = 0;
@@ -57,8 +56,8 @@ export function useShortcuts(actions: Record<string, (() => void) | undefined>):
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (isTyping(event.target) || !shortcutsOn()) return;
       const key = NAMES[event.key] ?? event.key;
-      const sequence = event.timeStamp < until ? latest.current[`${first} ${key}`] : undefined;
-      const run = sequence ?? latest.current[key];
+      const sequence = event.timeStamp < until ? find(`${first} ${key}`) : undefined;
+      const run = sequence ?? find(key);
       first = key;
       until = event.timeStamp + 1200;
       if (!run) return;

@@ -70,7 +70,7 @@ export const parse = (text: string): Record<string, string> => Object.fromEntrie
 
 /** The view's parameters and `change`, which adds a step to the history unless told to replace. */
 export function useView(): { view: View; change: (patch: Partial<View>, replace?: boolean) => void } {
-  const view = useSearch({ strict: false }) as View;
+  const view: View = useSearch({ strict: false });
   const navigate = useNavigate();
   const path = useLocation({ select: (location) => location.pathname });
   const change = useCallback(
@@ -79,7 +79,7 @@ export function useView(): { view: View; change: (patch: Partial<View>, replace?
         to: path,
         replace,
         resetScroll: false,
-        search: (old: View) => clean(path, { ...old, ...patch } as Record<string, unknown>),
+        search: (old: View) => clean(path, { ...old, ...patch }),
       } as Parameters<typeof navigate>[0]);
     },
     [navigate, path],
@@ -97,6 +97,7 @@ export function useZone(): string {
 export function useRange(): Range {
   const { view } = useView();
   const zone = useZone();
+  // eslint-disable-next-line react-hooks/purity -- a sliding range ends when it is looked at; what is asked and remembered is its text
   const now = Date.now();
   const fallback = parseRange(DEFAULT_RANGE, now, zone) as Range;
   return parseRange(view.range ?? DEFAULT_RANGE, now, zone) ?? fallback;

@@ -33,7 +33,7 @@ export function Facts({ event, zone, leaves, onFilter }: { event: ApiEvent; zone
     ["request.route", event.request.route], ["request.method", event.request.method], ["response.status", event.response.status],
     ["request.host", event.request.host], ["request.ip", event.request.ip], ["request.api_version", event.request.api_version],
     ["direction", event.direction], ["source", event.source], ["action", event.action], ["subscription", event.subscription],
-    ["trace_id", event.trace_id], ["blocked_by", event.blocked_by], ["outcome", event.outcome, OUTCOMES[event.outcome ?? ""]],
+    ["trace_id", event.trace_id], ["blocked_by", event.blocked_by], ["outcome", event.outcome, OUTCOMES[event.outcome]],
   ];
   const always = new Set(["customer", "user"]);
   return (
@@ -75,7 +75,7 @@ function Metadata({ value, leaves, onFilter }: { value: unknown } & Filtering) {
           <Fragment key={key}>
             <dt className="tk-mono">{key}</dt>
             <dd>
-              <span className="tk-fact tk-break">{typeof found === "object" ? JSON.stringify(found) : String(found)}</span>
+              <span className="tk-fact tk-break">{typeof found === "object" ? JSON.stringify(found) : String(found as Scalar)}</span>
               {typeof found !== "object" && <FilterBy field={`metadata.${key}`} value={found as Scalar} leaves={leaves} onFilter={onFilter} />}
             </dd>
           </Fragment>

@@ -23,7 +23,7 @@ export function HeaderTable({ title, values, prefix, leaves, onFilter }: HeaderP
           {entries.map(([name, value]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
-              <td><span className="tk-break">{String(value)}</span><FilterBy field={prefix + name} value={String(value)} leaves={leaves} onFilter={onFilter} /></td>
+              <td><span className="tk-break">{value}</span><FilterBy field={prefix + name} value={value} leaves={leaves} onFilter={onFilter} /></td>
             </tr>
           ))}
         </tbody>

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import type { ApiEvent } from "@/api/types";
 
 const MOST_LIVE = 2000;
@@ -8,36 +8,28 @@ const MOST_LIVE = 2000;
  * scrolled down) new calls wait, so that nothing jumps.
  */
 export function useRows(stored: ApiEvent[], isHeld: boolean, topic: string) {
-  const [live, setLive] = useState<ApiEvent[]>([]);
-  const [waiting, setWaiting] = useState<ApiEvent[]>([]);
-  const held = useRef(isHeld);
-  held.current = isHeld;
+  const [kept, setKept] = useState<Kept>({ topic, live: [], waiting: [] });
+  if (kept.topic !== topic) setKept({ topic, live: [], waiting: [] });
+  else if (!isHeld && kept.waiting.length > 0) setKept(released(kept));
 
-  useEffect(() => {
-    setLive([]);
-    setWaiting([]);
-  }, [topic]);
-
-  const add = useCallback((calls: ApiEvent[]) => {
-    const newest = [...calls].reverse();
-    if (held.current) setWaiting((old) => [...newest, ...old].slice(0, MOST_LIVE));
-    else setLive((old) => [...newest, ...old].slice(0, MOST_LIVE));
-  }, []);
-
-  const release = useCallback(() => {
-    setWaiting((late) => {
-      if (late.length > 0) setLive((old) => [...late, ...old].slice(0, MOST_LIVE));
-      return [];
+  const add = (calls: ApiEvent[]) =>
+    setKept((old) => {
+      const late = { ...old, waiting: [...[...calls].reverse(), ...old.waiting].slice(0, MOST_LIVE) };
+      return isHeld ? late : released(late);
     });
-  }, []);
+  const release = () => setKept(released);
 
-  useEffect(() => {
-    if (!isHeld) release();
-  }, [isHeld, release]);
-
-  const shown = useMemo(() => merged(live, stored), [live, stored]);
-  return { shown, waiting: waiting.length, add, release };
+  const shown = useMemo(() => merged(kept.live, stored), [kept.live, stored]);
+  return { shown, waiting: kept.waiting.length, add, release };
 }
+
+interface Kept {
+  topic: string;
+  live: ApiEvent[];
+  waiting: ApiEvent[];
+}
+
+const released = (kept: Kept): Kept => ({ ...kept, live: [...kept.waiting, ...kept.live].slice(0, MOST_LIVE), waiting: [] });
 
 export function merged(live: ApiEvent[], stored: ApiEvent[]): ApiEvent[] {
   const known = new Set<string>();
