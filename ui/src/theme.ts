@@ -24,8 +24,10 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Tooltip: { defaultProps: { openDelay: 350, withArrow: true, transitionProps: { duration: 80 } } },
-    Menu: { defaultProps: { shadow: "md", radius: "md", transitionProps: { duration: 80 } } },
-    Popover: { defaultProps: { shadow: "md", radius: "md", transitionProps: { duration: 80 } } },
+    // A menu's own place holder for the first focus is no menu item, which its role forbids.
+    Menu: { defaultProps: { shadow: "md", radius: "md", transitionProps: { duration: 80 }, withInitialFocusPlaceholder: false } },
+    // Whatever opens (menus, suggestions, pickers) is drawn inside the page's main landmark.
+    Popover: { defaultProps: { shadow: "md", radius: "md", transitionProps: { duration: 80 }, portalProps: { target: "#opened" } } },
     Button: { defaultProps: { size: "sm" } },
     ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: "md" } },
   },

@@ -1,5 +1,5 @@
-import { Button, Menu, TextInput } from "@mantine/core";
-import { Check, Globe } from "lucide-react";
+import { Button, Popover, TextInput } from "@mantine/core";
+import { Globe } from "lucide-react";
 import { useState } from "react";
 import { browserZone, isZone } from "@/state/calendar";
 import { zoneShort } from "@/state/format";
@@ -21,39 +21,51 @@ export function useZoneToggle(): () => void {
   return () => choose(zone === "UTC" ? browserZone() : "UTC");
 }
 
+/** Two or three zones to click, and all others by typing. */
 export function ZoneSwitch() {
   const zone = useZone();
   const choose = useChooseZone();
-  const [text, setText] = useState("");
-  const local = browserZone();
-  const choices = [...new Set(["UTC", local, zone])];
-  const found = text === "" ? [] : Intl.supportedValuesOf("timeZone").filter((name) => name.toLowerCase().includes(text.toLowerCase().replace(/ /g, "_"))).slice(0, 6);
+  const [isOpen, setOpen] = useState(false);
+  const pick = (name: string) => {
+    setOpen(false);
+    choose(name);
+  };
   return (
-    <Menu position="bottom-end" width={250} onClose={() => setText("")}>
-      <Menu.Target>
-        <Button variant="subtle" color="gray" className="tk-zone" leftSection={<Globe size={15} aria-hidden="true" />} aria-label={`Time zone: ${zone}`}>
+    <Popover opened={isOpen} onChange={setOpen} position="bottom-end" width={270} trapFocus returnFocus>
+      <Popover.Target>
+        <Button
+          variant="subtle" color="gray" className="tk-zone" leftSection={<Globe size={15} aria-hidden="true" />} onClick={() => setOpen(!isOpen)}
+          aria-label={`Time zone: ${zone}`} aria-haspopup="dialog" aria-expanded={isOpen}
+        >
           {zoneShort(zone)}
         </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>Times are shown in</Menu.Label>
-        {choices.map((name) => (
-          <Menu.Item key={name} onClick={() => choose(name)} rightSection={name === zone ? <Check size={14} aria-label="chosen" /> : null}>
-            {name}
-            {name === local && name !== "UTC" ? <span className="tk-dim"> · this browser</span> : null}
-          </Menu.Item>
+      </Popover.Target>
+      <Popover.Dropdown aria-label="Time zone"><ZoneForm zone={zone} onPick={pick} /></Popover.Dropdown>
+    </Popover>
+  );
+}
+
+function ZoneForm({ zone, onPick }: { zone: string; onPick: (zone: string) => void }) {
+  const [text, setText] = useState("");
+  const local = browserZone();
+  const wish = text.trim().toLowerCase().replace(/ /g, "_");
+  const found = wish === "" ? [...new Set(["UTC", local, zone])] : Intl.supportedValuesOf("timeZone").filter((name) => name.toLowerCase().includes(wish)).slice(0, 6);
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (wish !== "" && found[0] && isZone(found[0])) onPick(found[0]);
+      }}
+    >
+      <TextInput data-autofocus label="Times are shown in" placeholder="Another zone, e.g. Berlin" value={text} onChange={(event) => setText(event.currentTarget.value)} error={found.length === 0 ? "No zone of this name" : null} />
+      <div className="tk-presets">
+        {found.map((name) => (
+          <button key={name} type="button" className="tk-preset" aria-pressed={name === zone} onClick={() => onPick(name)}>
+            <span>{name}</span>
+            {name === local && name !== "UTC" ? <span className="tk-dim">this browser</span> : null}
+          </button>
         ))}
-        <Menu.Divider />
-        <TextInput
-          size="xs" m={6} placeholder="Another zone, e.g. Berlin" aria-label="Find a time zone" value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
-          onKeyDown={(event) => {
-            event.stopPropagation();
-            if (event.key === "Enter" && found[0] && isZone(found[0])) choose(found[0]);
-          }}
-        />
-        {found.map((name) => <Menu.Item key={name} onClick={() => choose(name)}>{name}</Menu.Item>)}
-      </Menu.Dropdown>
-    </Menu>
+      </div>
+    </form>
   );
 }

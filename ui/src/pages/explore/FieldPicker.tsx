@@ -35,7 +35,7 @@ export function FieldPicker({ label, kind, onPick, target }: Props) {
     <Combobox store={combobox} width={280} position="bottom-start" shadow="md" withinPortal onOptionSubmit={(value) => { onPick(value); combobox.closeDropdown(); }}>
       <Combobox.Target targetType="button"><span className="tk-picker">{target(() => combobox.toggleDropdown())}</span></Combobox.Target>
       <Combobox.Dropdown>
-        <Combobox.Search value={text} onChange={(event) => setText(event.currentTarget.value)} placeholder="Find, or type metadata.plan" aria-label={label} />
+        <Combobox.Search value={text} onChange={(event) => setText(event.currentTarget.value)} placeholder="Find, or type metadata.plan" aria-label={label} role="combobox" aria-expanded={combobox.dropdownOpened} aria-autocomplete="list" />
         <Combobox.Options mah={280} style={{ overflowY: "auto" }} aria-label={label}>
           {isTyped && <Combobox.Option value={text.trim()}>Use <b>{text.trim()}</b></Combobox.Option>}
           {found.map((name) => (
