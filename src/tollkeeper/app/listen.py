@@ -19,10 +19,10 @@ from typing import NamedTuple
 import msgspec
 import uvicorn
 
+from tollkeeper.app.folder import SERVER_FILE
 from tollkeeper.app.server import App, write_private
 from tollkeeper.errors import InvalidSettings
 
-SERVER_FILE = "server.json"
 _GRACE_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
 
@@ -114,7 +114,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         bound.bind((host, port))
         bound.listen(2048)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         bound.close()
         raise InvalidSettings(f"cannot listen on {host}:{port}: {error}", field="port") from error
     return bound

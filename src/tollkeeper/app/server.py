@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
+from tollkeeper.app.folder import claim
 from tollkeeper.app.identities import Identities
 from tollkeeper.clock import SYSTEM_CLOCK, Clock
 from tollkeeper.config import ServerSettings
@@ -91,7 +92,7 @@ class App:
         self.settings = settings
         self._clock = clock
         folder = self._folder = Path(settings.data).absolute()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = claim(folder)
         self.records = open_migrated(settings.records or f"sqlite:///{folder / 'records.db'}")
         self.admin_token = self._first_token()
         self._applications: dict[str, Application] = {}
@@ -288,6 +289,7 @@ class App:
         self.journal.close()
         self.store.close()
         self.records.dispose()
+        self._lock.close()
 
     def _keep_up(self) -> None:
         """Soon after the start and then once a day: forgets what is due, and recounts."""

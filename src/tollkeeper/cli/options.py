@@ -10,12 +10,14 @@ _WHICH = "Which events"
 Url = Annotated[
     str | None,
     typer.Option(
-        help="Address of a running server [env: TOLLKEEPER_URL].", rich_help_panel=_SERVER
+        help="Address of a running server (environment: TOLLKEEPER_URL).", rich_help_panel=_SERVER
     ),
 ]
 Token = Annotated[
     str | None,
-    typer.Option(help="Admin token [env: TOLLKEEPER_ADMIN_TOKEN].", rich_help_panel=_SERVER),
+    typer.Option(
+        help="Admin token (environment: TOLLKEEPER_ADMIN_TOKEN).", rich_help_panel=_SERVER
+    ),
 ]
 Data = Annotated[
     str | None,

@@ -144,6 +144,7 @@ def locate(
     Raises:
         TollkeeperError: nothing names a server, its token is missing, or it hangs.
     """
+    given = token
     token = token or environment.get("TOLLKEEPER_ADMIN_TOKEN") or ""
     folder = Path(data or environment.get("TOLLKEEPER_DATA") or "tollkeeper-data")
     address = url or ("" if data else environment.get("TOLLKEEPER_URL", ""))
@@ -158,16 +159,30 @@ def locate(
             )
         return Place(address, token, None)
     if known and _answers(known["url"], folder):
-        return Place(
-            known["url"],
-            token if token and not known["admin_token"] else known["admin_token"],
-            folder,
-        )
-    if not (folder / "records.db").exists() and "TOLLKEEPER_RECORDS" not in environment:
+        return Place(known["url"], given or known["admin_token"] or token, folder)
+    if not _is_used(folder) and "TOLLKEEPER_RECORDS" not in environment:
+        if address:
+            raise InvalidSettings(
+                f"TOLLKEEPER_URL names {address}, but there is no admin token for it: "
+                "give --token or TOLLKEEPER_ADMIN_TOKEN",
+                field="token",
+            )
         raise Unreachable(
             f"there is no data folder {str(folder)!r}; name one with --data, or a server with --url"
         )
     return Place("", "", folder)
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether a server has kept something in a folder.
+
+    Raises:
+        Unreachable: this user may not look into it.
+    """
+    try:
+        return (folder / "records.db").exists()
+    except OSError as error:
+        raise Unreachable(f"cannot look into {folder}: {error.strerror}") from error
 
 
 def _server_file(folder: Path) -> dict[str, str] | None:

@@ -9,9 +9,15 @@ from tollkeeper.cli.terminal import fail
 
 
 def serve(
-    data: Annotated[str | None, typer.Option(help="Folder that holds everything.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Folder that holds everything; tollkeeper-data by default.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port, 8600 by default; 0 takes a free one.")
+    ] = None,
 ) -> None:
     """Starts the server. SIGTERM and Ctrl-C store what was accepted, then end with code 0."""
     from tollkeeper.app.listen import listen

@@ -34,7 +34,7 @@ def test_the_token_of_an_own_server_is_found_in_its_folder(tmp_path: Path) -> No
 
 def test_the_environments_address_counts_only_with_a_token(tmp_path: Path) -> None:
     environment = {"TOLLKEEPER_URL": URL, "TOLLKEEPER_DATA": str(tmp_path / "none")}
-    with pytest.raises(TollkeeperError, match="no data folder"):
+    with pytest.raises(InvalidSettings, match="no admin token for it"):
         locate(environment, url=None, token=None, data=None)
     assert locate(environment, url=None, token="t", data=None) == Place(URL, "t", None)
 
