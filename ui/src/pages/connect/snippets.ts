@@ -14,7 +14,7 @@ export interface Way {
   after?: string;
 }
 
-const INSTALL: Snippet = { title: "Install", language: "shell", code: "pip install tollkeeper" };
+const INSTALL: Snippet = { title: "Install", language: "shell", code: "# in a clone of the Tollkeeper repository\npip install ." };
 
 const IDENTITY = "Users come from the bearer token's “sub” claim by itself. Anything else: pass identify_user or identify_company.";
 
