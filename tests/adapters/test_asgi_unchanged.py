@@ -498,9 +498,8 @@ def test_lifespan_is_unchanged_and_delivers_what_is_queued_before_its_end():
     incoming = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
 
     class Flushing(Recorder):
-        def flush(self) -> bool:
+        def flush_last(self) -> None:
             seen.append(len(server.seen))
-            return True
 
     seen: list[int] = []
     bare, server = Server(incoming), Server(incoming)
@@ -654,9 +653,8 @@ def test_an_event_loop_that_is_not_asyncio_is_served_too(kind):
     class Flushing(Recorder):
         flushed = 0
 
-        def flush(self) -> bool:
+        def flush_last(self) -> None:
             self.flushed += 1
-            return True
 
     agent, server = Flushing(), Server([])
     middleware = TollkeeperMiddleware(app, agent=agent)

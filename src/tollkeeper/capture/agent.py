@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from tollkeeper import __version__
+from tollkeeper.capture import off
 from tollkeeper.capture.ask import Asker
 from tollkeeper.capture.buffer import Buffer, weigh
 from tollkeeper.capture.call import Call
@@ -148,6 +149,12 @@ class Agent:
             quiet(self.counts, "flush", self._courier.flush, self._deadline(deadline_seconds))
         )
 
+    def flush_last(self) -> None:
+        """Like `flush`, for a host about to end without closing: says what is lost with it."""
+        if not self.flush():
+            waiting_count = len(self._buffer) + self._courier.under_way
+            self.counts.lost_at_exit(waiting_count, has_spool=self._spool is not None)
+
     def close(self, deadline_seconds: float | None = None) -> None:
         """Delivers what is waiting, within the deadline, and takes no more calls.
 
@@ -158,7 +165,8 @@ class Agent:
             return
         self._closed = True
         _agents.discard(self)
-        quiet(self.counts, "close", self._courier.stop, self._deadline(deadline_seconds))
+        lost = quiet(self.counts, "close", self._courier.stop, self._deadline(deadline_seconds))
+        self.counts.lost_at_exit(lost or 0, has_spool=self._spool is not None)
         if self._spool is not None:
             quiet(self.counts, "close", self._spool.close)
 
@@ -301,8 +309,8 @@ def _limit(seconds: float) -> AbstractAsyncContextManager[Any]:
 
 
 def stats() -> dict[str, Any]:
-    """The counters of all live agents of this process, added up."""
-    return summed([agent.stats() for agent in list(_agents)])
+    """The counters of all live agents of this process, added up; `off` says why adapters capture nothing."""
+    return {**summed([agent.stats() for agent in list(_agents)]), "off": off.reasons()}
 
 
 def close_all() -> None:

@@ -24,6 +24,7 @@ from tollkeeper.capture.exchange import (
     Shared,
     SocketExchange,
 )
+from tollkeeper.capture.off import or_off
 from tollkeeper.capture.options import Options, read_options
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -36,7 +37,8 @@ class TollkeeperMiddleware:
     as a dict, as `Options`, as a pasted KrakenD configuration, or as keyword arguments; `agent`
     shares one agent between several adapters of a process.
 
-    Raises: `InvalidSettings` for options that cannot work; nothing later on.
+    Guarantee: never raises. With options that cannot work it logs one error, passes everything
+    through, and says why in `stats()`.
     """
 
     def __init__(
@@ -48,24 +50,32 @@ class TollkeeperMiddleware:
         **settings: Any,
     ) -> None:
         self.app = app
-        self.agent = agent or Agent(read_options(options, **settings), name="python-asgi")
-        self._shared = Shared(
-            agent=self.agent,
-            resolve=framework.django_resolver(app),
-            asks_host=bool(self.agent.options.callables),
+        self.agent = agent or or_off(
+            lambda: Agent(read_options(options, **settings), name="python-asgi")
         )
-        framework.watch_quart()
+        self._shared: Shared | None = None
+        if self.agent is not None:
+            self._shared = Shared(
+                agent=self.agent,
+                resolve=framework.django_resolver(app),
+                asks_host=bool(self.agent.options.callables),
+            )
+            framework.watch_quart()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the application; unknown kinds of connection pass untouched, lifespan unchanged."""
+        shared = self._shared
+        if shared is None:
+            await self.app(scope, receive, send)
+            return
         kind = scope["type"]
         if kind == "http":
-            exchange = HttpExchange(self._shared, scope, receive, send)
+            exchange = HttpExchange(shared, scope, receive, send)
         elif kind == "websocket":
-            exchange = SocketExchange(self._shared, scope, receive, send)
+            exchange = SocketExchange(shared, scope, receive, send)
         elif kind == "lifespan":
-            app = self.app if self._shared.resolve is None else _lifespan_for_django
-            await app(scope, receive, _LifespanSend(self.agent, send))
+            app = self.app if shared.resolve is None else _lifespan_for_django
+            await app(scope, receive, _LifespanSend(shared.agent, send))
             return
         else:
             await self.app(scope, receive, send)
@@ -98,9 +108,9 @@ class _LifespanSend:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
                 # Another event loop than asyncio's, which ends here anyway.
-                self._agent.flush()
+                self._agent.flush_last()
             else:
-                await loop.run_in_executor(None, self._agent.flush)
+                await loop.run_in_executor(None, self._agent.flush_last)
         await self._send(message)
 
 

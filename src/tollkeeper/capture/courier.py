@@ -156,8 +156,8 @@ class Courier:
             self._work_here()  # the interpreter is ending and gives no threads any more
         return self._is_empty()
 
-    def stop(self, seconds: float) -> None:
-        """Flushes, and ends the thread."""
+    def stop(self, seconds: float) -> int:
+        """Flushes, and ends the thread; returns how many events could not be delivered."""
         self.flush(seconds)
         self._stopping = True
         self._stopped.set()
@@ -169,9 +169,11 @@ class Courier:
             thread.join(0.2)
         if thread is None or not thread.is_alive():
             self._sending.close()  # else the thread is inside of the connection, and its lock
-        self._counts.drop("exit", self.under_way + len(self._buffer.take_all()))
+        lost_count = self.under_way + len(self._buffer.take_all())
+        self._counts.drop("exit", lost_count)
         self._events = []
         self._preparing = 0
+        return lost_count
 
     def _started(self) -> bool:
         """True when the thread runs; starts it."""

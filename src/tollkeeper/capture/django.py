@@ -26,6 +26,7 @@ from tollkeeper.capture import route
 from tollkeeper.capture.agent import Agent
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import FAILED, quiet
+from tollkeeper.capture.off import or_off
 from tollkeeper.capture.options import read_options
 from tollkeeper.capture.tee import Reader, Tee
 
@@ -62,14 +63,18 @@ setting_changed.connect(_forget_agent)
 
 
 class TollkeeperMiddleware:
-    """Captures every request that Django serves."""
+    """Captures every request that Django serves.
+
+    Guarantee: never raises. With options that cannot work it logs one error, passes every request
+    through, and says why in `stats()`.
+    """
 
     sync_capable = True
     async_capable = True
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
-        self.agent = shared_agent()
+        self.agent = or_off(shared_agent)
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -78,6 +83,8 @@ class TollkeeperMiddleware:
         """Runs the rest of Django; a coroutine when Django is asynchronous."""
         if self._is_async:
             return self._respond(request)
+        if self.agent is None:
+            return self.get_response(request)
         exchange = _Exchange(self.agent, request)
         try:
             response = self.get_response(request)
@@ -87,6 +94,8 @@ class TollkeeperMiddleware:
         return exchange.watched(response)
 
     async def _respond(self, request: Any) -> Any:
+        if self.agent is None:
+            return await self.get_response(request)
         exchange = _Exchange(self.agent, request)
         try:
             response = await self.get_response(request)

@@ -8,6 +8,7 @@ Source: the option list of KrakenD's Moesif page (one deviation: `log_body` is f
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import ipaddress
 import os
@@ -21,7 +22,8 @@ import msgspec
 from msgspec import Meta
 
 from tollkeeper.capture.krakend import unwrap, without_comments
-from tollkeeper.config import PREFIX, rows, unknown_key
+from tollkeeper.capture.stats import LOGGER
+from tollkeeper.config import PREFIX, ServerSettings, rows, unknown_key
 from tollkeeper.errors import InvalidSettings
 
 CALLABLES = (
@@ -33,6 +35,8 @@ CALLABLES = (
     "mask_event",
 )
 """The names of the host's callables; `identify_company` may also be an object of one strategy."""
+
+_MISTYPED = 0.9  # of the whole name, of which the prefix alone is a good part
 
 Names = tuple[str, ...]
 Loopback: Names = ("127.0.0.0/8", "::1/128")
@@ -234,14 +238,29 @@ def read_options(
         InvalidSettings: names the unknown key and its nearest known one, or the key whose value
             has the wrong type, and what was expected.
     """
-    values = _from_environment(os.environ if environment is None else environment)
+    environment = os.environ if environment is None else environment
+    values = _from_environment(environment)
     if isinstance(given, Options):
         values.update({row.name: getattr(given, row.name) for row in rows(Options)})
     elif given is not None:
         plain = without_comments(unwrap(given))
         values.update({key: value for key, value in plain.items() if value is not None})
     values.update({key: value for key, value in arguments.items() if value is not None})
+    if not values.get("application_id"):
+        _warn_of_mistyped(environment)
     return _check(values)
+
+
+def _warn_of_mistyped(environment: Mapping[str, str]) -> None:
+    """Names the variables that look like an option of ours and are none, nor a setting of the server."""
+    ours = [row.environment for row in rows(Options)]
+    servers = {row.environment for row in rows(ServerSettings)}
+    for name in environment:
+        if not name.startswith(PREFIX) or name in ours or name in servers:
+            continue
+        near = difflib.get_close_matches(name, ours, n=1, cutoff=_MISTYPED)
+        if near:
+            LOGGER.warning("the variable %s is no option; did you mean %s?", name, near[0])
 
 
 def _check(values: dict[str, Any]) -> Options:
@@ -257,7 +276,8 @@ def _check(values: dict[str, Any]) -> Options:
         values["spool_directory"] = str(values["spool_directory"])
     if not values.get("application_id"):
         raise InvalidSettings(
-            "application_id is required: the collector id of your application",
+            "application_id is required: the collector id of your application"
+            f" (or set {PREFIX}APPLICATION_ID)",
             field="application_id",
         )
     try:
@@ -311,8 +331,7 @@ def _check_meaning(options: Options) -> None:
         raise InvalidSettings(
             "application_id: must be printable ASCII without spaces", field="application_id"
         )
-    parts = urlsplit(options.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_web_address(options.url):
         raise InvalidSettings(f"url: {options.url!r} is no http or https address", field="url")
     for network in options.trusted_proxies:
         try:
@@ -324,6 +343,15 @@ def _check_meaning(options: Options) -> None:
             raise InvalidSettings(
                 f"{name}: expected a callable, got {type(function).__name__}", field=name
             )
+
+
+def _is_web_address(url: str) -> bool:
+    """True for an address that can be connected to."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        return False
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from tollkeeper.capture.agent import Agent
 from tollkeeper.capture.call import Call, Texts
 from tollkeeper.capture.guard import quiet
+from tollkeeper.capture.off import or_off
 from tollkeeper.capture.options import Options, read_options
 from tollkeeper.capture.tee import Tee
 from tollkeeper.errors import InvalidSettings
@@ -43,19 +44,17 @@ def capture_outgoing(
 
     Returns: a function that ends the capture; calling it twice is harmless.
 
-    Raises: `InvalidSettings` for options that cannot work, and for a client that is of neither
-    library.
+    Guarantee: never raises for options that cannot work, or a client that is of neither library.
+    It logs one error then, captures nothing, and says why in `stats()`.
     """
-    if client is None:
-        names = [name for name in LIBRARIES if importlib.util.find_spec(name) is not None]
-    else:
-        names = [name for name in LIBRARIES if _is_of(client, name)]
-        if not names:
-            raise InvalidSettings(
-                f"client: expected an httpx client or a requests session, got {type(client).__name__}",
-                field="client",
-            )
-    shared = agent or Agent(read_options(options, **settings), name="python-outgoing")
+    names = or_off(lambda: _libraries(client))
+    if names is None:
+        return _nothing
+    shared = agent or or_off(
+        lambda: Agent(read_options(options, **settings), name="python-outgoing")
+    )
+    if shared is None:
+        return _nothing
     undos: list[Undo] = []
     for name in names:
         library = importlib.import_module(LIBRARIES[name])
@@ -66,6 +65,23 @@ def capture_outgoing(
             undos.pop()()
 
     return undo
+
+
+def _nothing() -> None:
+    """Undoes nothing."""
+
+
+def _libraries(client: Any) -> list[str]:
+    """The names of the libraries to watch."""
+    if client is None:
+        return [name for name in LIBRARIES if importlib.util.find_spec(name) is not None]
+    names = [name for name in LIBRARIES if _is_of(client, name)]
+    if not names:
+        raise InvalidSettings(
+            f"client: expected an httpx client or a requests session, got {type(client).__name__}",
+            field="client",
+        )
+    return names
 
 
 def _is_of(client: Any, library: str) -> bool:

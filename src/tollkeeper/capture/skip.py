@@ -136,7 +136,7 @@ class SkipRule:
     """A compiled `should_skip` expression; thread safe.
 
     Raises:
-        InvalidSettings: at once, when the extra is missing, the expression does not compile, or it
+        InvalidSettings: at once, when its package is missing, the expression does not compile, or it
             names a variable that no call has.
     """
 
@@ -145,7 +145,8 @@ class SkipRule:
             cel = importlib.import_module("cel.cel")
         except ImportError as error:
             raise InvalidSettings(
-                "should_skip needs the extra cel: pip install 'tollkeeper[cel]'",
+                "should_skip needs the package common-expression-language, which is missing"
+                " (pip install common-expression-language)",
                 field="should_skip",
             ) from error
         try:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import MutableMapping
 from typing import Any
 
-LOGGER = logging.getLogger("tollkeeper.capture")
+
+class _Named(logging.LoggerAdapter[logging.Logger]):
+    """Begins each line with our name: many a host prints nothing but the message."""
+
+    def process(
+        self, msg: object, kwargs: MutableMapping[str, Any]
+    ) -> tuple[object, MutableMapping[str, Any]]:
+        """The message as it is logged."""
+        return f"tollkeeper: {msg}", kwargs
+
+
+LOGGER = _Named(logging.getLogger("tollkeeper.capture"), {})
 
 
 class Counts:
@@ -47,7 +59,20 @@ class Counts:
             return
         with self.lock:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
-        self.once(f"dropped:{reason}", "events are being dropped: %s", reason)
+        if reason != "exit":  # told with its number instead
+            self.once(f"dropped:{reason}", "events are being dropped: %s", reason)
+
+    def lost_at_exit(self, count: int, *, has_spool: bool) -> None:
+        """Says, once, how many events end with the process."""
+        if count <= 0:
+            return
+        advice = "" if has_spool else "; spool_directory keeps them"
+        self.once(
+            "lost_at_exit",
+            "%d events could not be sent before the process ended and are lost%s",
+            count,
+            advice,
+        )
 
     def unread(self) -> None:
         """Counts a call that an adapter saw and could make no event of."""

@@ -18,6 +18,7 @@ from tollkeeper.capture.agent import Agent
 from tollkeeper.capture.call import Call
 from tollkeeper.capture.guard import quiet
 from tollkeeper.capture.header import decoded
+from tollkeeper.capture.off import or_off
 from tollkeeper.capture.options import Options, read_options
 from tollkeeper.capture.tee import Reader, Tee
 from tollkeeper.capture.view import RequestView, ResponseView
@@ -34,7 +35,8 @@ class TollkeeperMiddleware:
     `Options`, as a pasted KrakenD configuration, or as keyword arguments; `agent` shares one agent
     between several adapters of a process.
 
-    Raises: `InvalidSettings` for options that cannot work; nothing later on.
+    Guarantee: never raises. With options that cannot work it logs one error, passes everything
+    through, and says why in `stats()`.
     """
 
     def __init__(
@@ -46,13 +48,17 @@ class TollkeeperMiddleware:
         **settings: Any,
     ) -> None:
         self.app = app
-        self.agent = agent or Agent(read_options(options, **settings), name="python-wsgi")
-        self.asks_host = bool(self.agent.options.callables)
-        self.resolve = framework.django_resolver(app)
+        self.agent = agent or or_off(
+            lambda: Agent(read_options(options, **settings), name="python-wsgi")
+        )
+        self.asks_host = self.agent is not None and bool(self.agent.options.callables)
+        self.resolve = framework.django_resolver(app) if self.agent is not None else None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Runs the application; what comes back counts the blocks that the server takes."""
-        exchange = _Exchange(self, environ, start_response)
+        if self.agent is None:
+            return self.app(environ, start_response)
+        exchange = _Exchange(self, self.agent, environ, start_response)
         try:
             result = self.app(environ, exchange.start_response)
         except BaseException:
@@ -88,10 +94,14 @@ class _Exchange:
     )
 
     def __init__(
-        self, owner: TollkeeperMiddleware, environ: Environ, start_response: StartResponse
+        self,
+        owner: TollkeeperMiddleware,
+        agent: Agent,
+        environ: Environ,
+        start_response: StartResponse,
     ) -> None:
         self._owner = owner
-        self._agent = agent = owner.agent
+        self._agent = agent
         self._environ = environ
         self._start_response = start_response
         self._write: Any = None

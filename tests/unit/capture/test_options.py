@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollkeeper.capture.options import Options, read_options
-from tollkeeper.config import rows
+from tollkeeper.config import ServerSettings, rows
 from tollkeeper.errors import InvalidSettings
 
 ID = "x" * 50
@@ -161,6 +161,9 @@ def test_variables_of_the_server_are_left_alone():
         ({"application_id": ""}, "application_id", "required"),
         ({"application_id": "a\nb"}, "application_id", "printable ASCII"),
         ({"url": "ftp://x"}, "url", "no http or https"),
+        ({"url": "127.0.0.1:8600"}, "url", "no http or https"),
+        ({"url": "http://host:port"}, "url", "no http or https"),
+        ({"url": "http://[::1"}, "url", "no http or https"),
         ({"sample_rate": 0}, "sample_rate", "> 0"),
         ({"trusted_proxies": ["10.0.0.0/33"]}, "trusted_proxies", "10.0.0.0/33"),
         ({"skip": 3}, "skip", "expected a callable, got int"),
@@ -198,6 +201,31 @@ def test_environment_text_of_the_wrong_type_is_refused():
 def test_a_missing_application_id_is_refused():
     with pytest.raises(InvalidSettings, match="application_id is required"):
         read()
+
+
+def test_a_mistyped_variable_is_named_when_the_application_id_is_missing(caplog):
+    environment = {
+        "TOLLKEEPER_APLICATION_ID": ID,
+        "TOLLKEEPER_PORT": "8600",
+        "TOLLKEEPER_BATCH_SIZE": "3",
+        "TOLLKEEPER_SOMETHING_ELSE": "x",
+        "APPLICATION_ID": ID,
+    }
+    with pytest.raises(InvalidSettings):
+        read({}, environment)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        (
+            "WARNING",
+            "tollkeeper: the variable TOLLKEEPER_APLICATION_ID is no option;"
+            " did you mean TOLLKEEPER_APPLICATION_ID?",
+        )
+    ]
+
+
+def test_no_setting_of_the_server_is_taken_for_a_mistyped_option(caplog):
+    with pytest.raises(InvalidSettings):
+        read({}, {r.environment: "1" for r in rows(ServerSettings) if r.name != "application_id"})
+    assert caplog.records == []
 
 
 def test_repr_shows_no_secret():

@@ -107,9 +107,9 @@ def test_a_wrong_expression_is_refused_at_start(expression, text):
         SkipRule(expression)
 
 
-def test_a_missing_extra_is_named(monkeypatch):
+def test_the_missing_package_is_named_as_the_registry_knows_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "cel.cel", None)
-    with pytest.raises(InvalidSettings, match=r"pip install 'tollkeeper\[cel\]'"):
+    with pytest.raises(InvalidSettings, match="pip install common-expression-language"):
         SkipRule("true")
 
 
