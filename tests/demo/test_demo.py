@@ -7,8 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tollkeeper.clock import SYSTEM_CLOCK, format_us
 from tollkeeper.demo.cast import OPAQUE_USER, partners
 
 
@@ -74,21 +76,71 @@ def test_a_second_demo_goes_on_in_the_same_folder_and_a_miscount_fails_it(
     assert counts["native"] == sum(rows(text)["total"][0] for text in (played[1], done.stdout))
 
 
-def test_ctrl_c_ends_the_demo_cleanly(tmp_path: Path) -> None:
-    command = ("-m", "tollkeeper.demo", "--data", str(tmp_path), "--port", "0", "--days", "0")
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str]:
+    """A second demo on a folder, with an event of somebody else, ended by Ctrl-C after seconds.
+
+    Its folder, its exit code and what it printed.
+    """
+    folder = tmp_path_factory.mktemp("kept")
+    done = demo(folder, "--seconds", "3")
+    assert "The alias table learns" in done.stdout, done.stdout + done.stderr
+    command = ("-m", "tollkeeper.demo", "--data", str(folder), "--port", "0", "--days", "1")
     process = subprocess.Popen(
         [sys.executable, "-u", *command], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdout is not None
+    told = []
     with process.stdout as out:
         for line in out:
+            told.append(line)
             if "calls made" in line and " 0 calls" not in line:
-                os.killpg(process.pid, signal.SIGINT)
                 break
-        rest = out.read()
-    assert process.wait(60) == 0
-    assert "Equal: " in rest
-    assert not (tmp_path / "data" / "server.json").exists()
+        send_a_test_request(folder)
+        os.killpg(process.pid, signal.SIGINT)
+        told.append(out.read())
+    return folder, process.wait(60), "".join(told)
+
+
+def send_a_test_request(folder: Path) -> None:
+    """What the dashboard sends when it is asked for a test request."""
+    address = json.loads((folder / "data" / "server.json").read_bytes())
+    now = format_us(SYSTEM_CLOCK.now_us())
+    event = {
+        "request": {"time": now, "verb": "GET", "uri": f"{address['url']}/hello-tollkeeper"},
+        "response": {"time": now, "status": 500},
+        "user_id": "test-user",
+    }
+    headers = {"x-moesif-application-id": address["collector_id"]}
+    assert httpx.post(f"{address['url']}/v1/events", json=event, headers=headers).is_success
+
+
+def test_ctrl_c_ends_the_demo_cleanly(stopped: tuple[Path, int, str]) -> None:
+    folder, code, output = stopped
+    assert code == 0, output
+    assert "Equal: " in output
+    assert not (folder / "data" / "server.json").exists()
+
+
+def test_a_key_that_an_earlier_run_has_bound_belongs_to_its_owner_from_the_start(
+    stopped: tuple[Path, int, str],
+) -> None:
+    output = stopped[2]
+    assert "The alias table learns" not in output
+    counted, made = rows(output)[OPAQUE_USER]
+    assert counted == made > 0
+
+
+def test_what_others_send_meanwhile_is_told_apart(stopped: tuple[Path, int, str]) -> None:
+    output = stopped[2]
+    assert "test-user" not in rows(output)
+    assert "Not in the table: 1 events that partners did not cause." in output
+
+
+def test_a_second_start_says_that_the_history_is_there(stopped: tuple[Path, int, str]) -> None:
+    output = stopped[2]
+    assert "The sample history is there already, from an earlier start" in output
+    assert "sent and stored" not in output
 
 
 def test_nothing_is_left_running_when_the_demo_is_killed(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from tollkeeper.capture.asgi import TollkeeperMiddleware
@@ -109,6 +110,16 @@ async def export(number: int) -> dict[str, Any]:
     if number % 7 == 0:
         raise ZeroDivisionError("a bug in the sample API, so that there is something to find")
     return {"export": number, "rows": number * 10}
+
+
+@api.exception_handler(Exception)
+async def broken(_request: Request, _error: Exception) -> JSONResponse:
+    """Answers a bug with 500, and says that the connection ends with it.
+
+    uvicorn closes it in any case once the bug has come through to it. A caller who is not told
+    sends the next call into a closing connection, and never learns whether it arrived.
+    """
+    return JSONResponse({"detail": "a bug"}, 500, {"connection": "close"})
 
 
 api.add_middleware(

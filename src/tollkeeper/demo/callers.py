@@ -10,7 +10,7 @@ from random import Random
 
 import httpx
 
-from tollkeeper.demo.cast import Partner
+from tollkeeper.demo.cast import AGENT_SUFFIX, Partner
 from tollkeeper.demo.habit import HABITS, Step
 
 _TIMEOUT_SECONDS = 30.0
@@ -85,7 +85,7 @@ class Callers:
     ) -> None:
         headers = {
             "authorization": f"Bearer {token}",
-            "user-agent": f"{partner.company or 'curl'}-client/1.0",
+            "user-agent": f"{partner.company or 'curl'}{AGENT_SUFFIX}",
         }
         try:
             answer = await client.request(step.method, step.path, json=step.body, headers=headers)

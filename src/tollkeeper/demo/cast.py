@@ -19,6 +19,10 @@ OPAQUE_KEY = "vireo_live_8Qm2Zc4Rw7Yt1Np6Ls9Kd3Hb"
 _ISSUED = 1_516_239_022
 
 
+AGENT_SUFFIX = "-partner/1.0"
+"""How the user agent of every partner ends: who else calls the sample API is told apart by it."""
+
+
 class Partner(NamedTuple):
     """One caller of the sample API.
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
 from tollkeeper.clock import SYSTEM_CLOCK
+from tollkeeper.demo.interrupt import heed
 from tollkeeper.demo.run import Plan, run
 from tollkeeper.errors import TollkeeperError
 
@@ -28,12 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the demo; exit code 0 when every call was counted, 1 when not or when something broke."""
     plan = _plan(arguments)
     stop = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    heed(stop)
     # Where there is no terminal, its width is not known, and lines may be long.
     width = None if sys.stdout.isatty() else _PLAIN_WIDTH
     console = Console(highlight=False, markup=False, emoji=False, width=width)

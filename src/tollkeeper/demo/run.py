@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 from rich.console import Console
@@ -18,7 +19,7 @@ from tollkeeper.demo import board
 from tollkeeper.demo.callers import Callers
 from tollkeeper.demo.cast import Partner, partners
 from tollkeeper.demo.process import Process, start_api, start_server
-from tollkeeper.demo.sample import fill
+from tollkeeper.demo.sample import Sent, fill
 from tollkeeper.demo.watch import Watch, expected, wait_stored
 from tollkeeper.errors import TollkeeperError
 
@@ -71,21 +72,37 @@ def run(plan: Plan, *, stop: threading.Event, clock: Clock, console: Console) ->
             clock=clock, seed=plan.seed, days=plan.days,
         )  # fmt: skip
         took = (clock.monotonic_ns() - started_ns) / 1e9
-        console.print(f"{sent:,} sample events sent and stored in {took:.1f} s.")
+        console.print(_told(sent, took))
         api, api_url = start_api(plan.folder, address)
         stack.callback(api.stop)
         since_us = clock.now_us()
-        watch = Watch(client, since=format_us(since_us), until=format_us(since_us + _YEAR_US))
+        watch = Watch(
+            client,
+            host=urlsplit(api_url).netloc,
+            since=format_us(since_us),
+            until=format_us(since_us + _YEAR_US),
+        )
         callers = Callers(api_url, cast, seed=since_us, miscount=plan.miscount)
         _greet(console, address, api_url, plan)
         stage = Stage(callers, watch, cast, client)
         callers.start()
         stack.callback(callers.stop)
-        bound = _play(stage, plan, (server, api), stop=stop, clock=clock, console=console)
-        console.print("\nStopping the partners, and letting the last calls arrive …")
+        _play(stage, plan, (server, api), stop=stop, clock=clock, console=console)
+        console.print(
+            "\nStopping the partners, and letting the last calls arrive … (Ctrl-C: end at once)"
+        )
         callers.stop()
         api.stop()
-        return _compare(stage, bound=bound, clock=clock, console=console)
+        return _compare(stage, clock=clock, console=console)
+
+
+def _told(sent: Sent, took: float) -> str:
+    if sent.added:
+        return (
+            "The sample history is there already, from an earlier start; "
+            f"{sent.events:,} events brought it up to now."
+        )
+    return f"{sent.events:,} sample events sent and stored in {took:.1f} s."
 
 
 @contextmanager
@@ -110,23 +127,23 @@ def _play(
     stop: threading.Event,
     clock: Clock,
     console: Console,
-) -> bool:
-    """Shows the table until the end; whether the opaque key was bound to its owner on the way."""
+) -> None:
+    """Shows the table until the end, and binds the opaque key to its owner on the way."""
     seconds = plan.seconds
     bind_at = _BIND_AFTER_SECONDS if seconds is None else min(_BIND_AFTER_SECONDS, seconds / 2)
-    started_ns, bound, turn = clock.monotonic_ns(), False, 0
+    started_ns, asked, turn = clock.monotonic_ns(), False, 0
     with _screen(console) as live:
         while True:
             elapsed = (clock.monotonic_ns() - started_ns) / 1e9
             if stop.is_set() or (seconds is not None and elapsed >= seconds):
-                return bound
+                return
             for process in processes:
                 process.check()
-            if not bound and elapsed >= bind_at:
+            if not asked and elapsed >= bind_at:
                 _bind(stage, console)
-                bound = True
+                asked = True
             if live is not None:
-                live.update(_frame(stage, console, bound=bound), refresh=True)
+                live.update(_frame(stage, console), refresh=True)
             elif turn % _PLAIN_EVERY == 0:
                 _tell(stage, console, elapsed)
             turn += 1
@@ -144,10 +161,10 @@ def _screen(console: Console) -> Iterator[Live | None]:
         yield live
 
 
-def _frame(stage: Stage, console: Console, *, bound: bool) -> Table:
+def _frame(stage: Stage, console: Console) -> Table:
     height = max(console.height - _FRAME_LINES, 5)
     narrow = console.width < _WIDE
-    return board.table(_rows(stage, bound=bound), height=height, narrow=narrow)
+    return board.table(_rows(stage), height=height, narrow=narrow)
 
 
 def _tell(stage: Stage, console: Console, elapsed: float) -> None:
@@ -168,7 +185,11 @@ def _bind(stage: Stage, console: Console) -> None:
             console.print(f"The alias table learns whose key {partner.name} uses: {moved}.")
 
 
-def _rows(stage: Stage, *, bound: bool) -> list[board.Row]:
+def _rows(stage: Stage) -> list[board.Row]:
+    # Asked, not remembered: an earlier run on the same folder, or somebody in the dashboard, may
+    # have told whose key it is.
+    later = [partner for partner in stage.cast if partner.bound_later]
+    bound = {partner.user for partner in later if stage.watch.bound(partner)}
     # The partners' numbers are read before the server's, which can only be ahead of them then by
     # calls that are answered but not counted by their caller yet.
     made = expected(stage.callers.made, stage.cast, bound=bound)
@@ -176,16 +197,19 @@ def _rows(stage: Stage, *, bound: bool) -> list[board.Row]:
     return board.rows(stage.watch.seen(), made, errors, stage.watch.last_seen(), stage.cast)
 
 
-def _compare(stage: Stage, *, bound: bool, clock: Clock, console: Console) -> bool:
+def _compare(stage: Stage, *, clock: Clock, console: Console) -> bool:
     """Prints the last table; whether it agrees, to the call."""
     wait_stored(stage.client, clock, seconds=_SETTLE_SECONDS)
     never, until_ns = threading.Event(), clock.monotonic_ns() + _ALIAS_NS
-    found = _rows(stage, bound=bound)
+    found = _rows(stage)
     # An alias reaches the event store a moment after it was stated.
     while board.differences(found) and clock.monotonic_ns() < until_ns:
         clock.wait(never, 0.25)
-        found = _rows(stage, bound=bound)
+        found = _rows(stage)
     console.print(board.table(found, narrow=console.width < _WIDE))
+    others = stage.watch.others()
+    if others:
+        console.print(f"Not in the table: {others:,} events that partners did not cause.")
     lost = stage.callers.lost
     if lost:
         raise TollkeeperError(f"{len(lost)} calls were not answered, first {lost[0]}")

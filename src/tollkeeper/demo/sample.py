@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import msgspec
@@ -29,6 +29,13 @@ class Filled(msgspec.Struct):
     through_us: int
 
 
+class Sent(NamedTuple):
+    """What a start sent: so many events, ``added`` to a history that an earlier start had sent."""
+
+    events: int
+    added: bool
+
+
 def fill(
     folder: Path,
     client: httpx.Client,
@@ -38,14 +45,15 @@ def fill(
     clock: Clock,
     seed: int,
     days: int = DAYS,
-) -> int:
-    """Sends the history up to now, waits until it is stored; the number of events sent."""
+) -> Sent:
+    """Sends the history up to now, as far as the server lacks it, and waits until it is stored."""
     now_us = clock.now_us()
     known = _read(folder / _FILE, seed)
     first_us = (now_us // DAY_US - days) * DAY_US
     if known is None:
         known = Filled(seed, first_us, first_us)
         _write(folder / _FILE, known)
+    added = known.through_us > known.first_us
     headers = {
         "x-moesif-application-id": collector_id,
         "x-tollkeeper-source": "sample",
@@ -67,7 +75,7 @@ def fill(
         sent += answer["accepted"]
     wait_stored(client, clock, seconds=_STORE_SECONDS)
     _write(folder / _FILE, Filled(known.seed, known.first_us, now_us))
-    return sent
+    return Sent(sent, added)
 
 
 def _introduce(client: httpx.Client, headers: dict[str, str], partners: Sequence[Partner]) -> None:

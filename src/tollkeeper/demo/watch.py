@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import httpx
 import msgspec
 
 from tollkeeper.clock import Clock
-from tollkeeper.demo.cast import Partner
+from tollkeeper.demo.cast import AGENT_SUFFIX, Partner
 from tollkeeper.errors import TollkeeperError
 
 UNKNOWN = ""
@@ -29,29 +29,50 @@ class Seen(NamedTuple):
 
 
 class Watch:
-    """Asks one server about one run of the demo: everything captured since ``since``, no samples."""
+    """Asks one server about one run of the demo: what the partners called since ``since``.
 
-    def __init__(self, client: httpx.Client, *, since: str, until: str) -> None:
+    The run's own are the events that the sample API at ``host`` captured of partners. Whatever
+    else comes to the server meanwhile, by hand or from the dashboard, is counted apart.
+    """
+
+    def __init__(self, client: httpx.Client, *, host: str, since: str, until: str) -> None:
         self._client = client
+        self._own = {
+            "and": [
+                {"field": "source", "op": "eq", "value": "native"},
+                {"field": "request.host", "op": "eq", "value": host},
+                {"field": "request.headers.user-agent", "op": "ends_with", "value": AGENT_SUFFIX},
+            ]
+        }
         self._window = {"from": since, "to": until}
         self._last_seen: dict[str, str] = {}
         self._read_up_to = since
 
     def seen(self) -> dict[str, Seen]:
         """What the server has counted, by user."""
-        calls = self._ask([{"fn": "count"}, {"fn": "p95", "field": "duration_ms"}], [])
-        failed = [{"field": "response.status", "op": "gte", "value": 400}]
-        errors = dict(self._ask([{"fn": "count"}], failed))
+        metrics = [{"fn": "count"}, {"fn": "p95", "field": "duration_ms"}]
+        calls = self._ask(metrics, [self._own], by=["user"])
+        failed = {"field": "response.status", "op": "gte", "value": 400}
+        errors = dict(self._ask([{"fn": "count"}], [self._own, failed], by=["user"]))
         return {user: Seen(count, p95, errors.get(user, 0)) for user, count, p95 in calls}
 
+    def others(self) -> int:
+        """How many events came that are neither partners' calls nor samples."""
+        rows = self._ask([{"fn": "count"}], [_LIVE, {"not": self._own}], by=[])
+        return int(rows[0][0]) if rows else 0
+
     def _ask(
-        self, metrics: Sequence[dict[str, str]], conditions: Sequence[dict[str, Any]]
+        self,
+        metrics: Sequence[dict[str, str]],
+        conditions: Sequence[dict[str, Any]],
+        *,
+        by: Sequence[str],
     ) -> list[Any]:
         question = {
             **self._window,
             "metrics": metrics,
-            "group_by": ["user"],
-            "filter": {"and": [_LIVE, *conditions]},
+            "group_by": by,
+            "filter": {"and": conditions},
             "limit": _MANY,
         }
         return list(answer_of(self._client.post("/api/query", json=question))["rows"])
@@ -61,7 +82,7 @@ class Watch:
         query: dict[str, Any] = {
             "from": self._read_up_to,
             "to": self._window["to"],
-            "filter": msgspec.json.encode(_LIVE).decode(),
+            "filter": msgspec.json.encode(self._own).decode(),
             "limit": _MANY,
         }
         for event in answer_of(self._client.get("/api/events", params=query))["events"]:
@@ -79,6 +100,14 @@ class Watch:
         }
         answer = answer_of(self._client.put("/api/aliases", json={"aliases": [alias]}))
         return str(answer["results"][0]["result"])
+
+    def bound(self, partner: Partner) -> bool:
+        """Whether the alias table knows the owner of this partner's key, whoever told it when."""
+        answer = answer_of(self._client.get("/api/aliases", params={"user": partner.user}))
+        return any(
+            alias["credential"] is not None and alias["valid_to"] is None
+            for alias in answer["aliases"]
+        )
 
 
 _LIVE = {"field": "source", "op": "ne", "value": "sample"}
@@ -110,10 +139,15 @@ def wait_stored(client: httpx.Client, clock: Clock, *, seconds: float) -> None:
     raise TollkeeperError(f"the server did not store everything within {seconds:.0f} s")
 
 
-def expected(counts: Counter[str], partners: Sequence[Partner], *, bound: bool) -> Counter[str]:
-    """Counts by partner as counts by the user that the server can know."""
+def expected(
+    counts: Counter[str], partners: Sequence[Partner], *, bound: Collection[str]
+) -> Counter[str]:
+    """Counts by partner as counts by the user that the server can know.
+
+    ``bound`` are the users whose key the alias table knows.
+    """
     found: Counter[str] = Counter()
     for partner in partners:
-        known = partner.known or (bound and partner.bound_later)
+        known = partner.known or partner.user in bound
         found[partner.user if known else UNKNOWN] += counts[partner.user]
     return +found

@@ -23,8 +23,8 @@ def test_a_call_too_many_too_few_or_elsewhere_is_named() -> None:
 
 def test_the_opaque_keys_calls_move_when_it_is_bound() -> None:
     made = Counter({OPAQUE_USER: 5, LAPSED_USER: 2, "513": 1})
-    assert expected(made, CAST, bound=False) == {UNKNOWN: 7, "513": 1}
-    assert expected(made, CAST, bound=True) == {UNKNOWN: 2, OPAQUE_USER: 5, "513": 1}
+    assert expected(made, CAST, bound=()) == {UNKNOWN: 7, "513": 1}
+    assert expected(made, CAST, bound={OPAQUE_USER}) == {UNKNOWN: 2, OPAQUE_USER: 5, "513": 1}
 
 
 def test_a_short_table_still_adds_up() -> None:
