@@ -56,6 +56,11 @@ def ask_palette(page: Page) -> None:
     page.get_by_role("dialog").get_by_label("Search or jump to").fill("ac")
 
 
+def open_sample(page: Page) -> None:
+    """Open the first call of the sample history."""
+    page.locator("tr[data-row]").filter(has=page.get_by_text("sample", exact=True)).first.click()
+
+
 SHOTS: list[tuple[str, str, str, dict[str, int], Any]] = [
     ("connect-light", "/connect", "light", SIZE, None),
     ("requests-light", "/requests?range=7d", "light", SIZE, None),
@@ -70,6 +75,11 @@ SHOTS: list[tuple[str, str, str, dict[str, int], Any]] = [
     ("palette-dark", "/requests?range=7d", "dark", SIZE, ask_palette),
     ("phone-requests-light", "/requests?range=7d", "light", PHONE, None),
 ]  # fmt: skip
+
+WITH_SAMPLES: list[tuple[str, str, str, dict[str, int], Any]] = [
+    ("sample-history-light", "/requests?range=7d", "light", SIZE, None),
+    ("sample-history-dark", "/requests?range=7d&f=customer:Acme", "dark", SIZE, open_sample),
+]
 
 
 def main(folder: Path) -> None:
@@ -88,6 +98,11 @@ def main(folder: Path) -> None:
             traffic.send(client, traffic.week(12_000))
         server.settle()
         for shot in SHOTS:
+            _shoot(browser, server, folder, shot)
+        with server.collector(timeout=120) as client:
+            traffic.send(client, traffic.week(3000, seed=8), source="sample")
+        server.settle()
+        for shot in WITH_SAMPLES:
             _shoot(browser, server, folder, shot)
         browser.close()
 
