@@ -27,7 +27,11 @@ SOURCES = (
     "src/**/*",
     "public/**/*",
 )
-ENTRIES = {"vite": "vite/bin/vite.js", "tsc": "typescript/bin/tsc", "eslint": "eslint/bin/eslint.js"}
+ENTRIES = {
+    "vite": "vite/bin/vite.js",
+    "tsc": "typescript/bin/tsc",
+    "eslint": "eslint/bin/eslint.js",
+}
 COMPRESSIBLE = {".html", ".js", ".css", ".svg", ".json", ".md", ".txt", ".map"}
 
 
