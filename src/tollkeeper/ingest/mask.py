@@ -21,7 +21,8 @@ _decode = msgspec.json.decode
 _NAMES_LIMIT = 4096
 _NAME_CHARACTERS = 256
 _names: dict[str, str] = {}
-_MEMBER = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:')
+# Each string is taken whole, so that nothing inside of one is ever tried as a beginning.
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*:)?', re.DOTALL)
 _USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 
 
@@ -104,7 +105,9 @@ def _names_secret(text: str) -> bool:
 
     Of two members with one name only the last is in the value; the text still holds the first.
     """
-    return any("\\" in name or is_secret_name(name) for name in _MEMBER.findall(text))
+    return any(
+        colon and ("\\" in name or is_secret_name(name)) for name, colon in _STRING.findall(text)
+    )
 
 
 def mask_names(value: Any) -> bool:
