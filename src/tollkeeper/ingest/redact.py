@@ -21,8 +21,10 @@ from tollkeeper.ingest.mask import mask_names, uri_text
 from tollkeeper.model.secret import MASK, is_secret_name
 
 _PARSED_BYTES = 256 * 1024
+# A string is taken whole even when it names nothing or has no end: nothing inside of one is ever
+# tried as a beginning, which would cost the square of its length.
 _NAMED = re.compile(
-    rb'"((?:[^"\\]|\\.)*+)"(\s*+:\s*+)("(?:[^"\\]|\\.)*+"?|[^\s,}\]"]++)', re.DOTALL
+    rb'"((?:[^"\\]|\\.)*+)(?:"(\s*+:\s*+)("(?:[^"\\]|\\.)*+"?|[^\s,}\]"]++)|"?)', re.DOTALL
 )
 _PARAMETER = re.compile(rb"([?&;\s\"'])([A-Za-z0-9_.-]{1,100}+)=([^&;\s\"'\\]++)")
 _SCHEMED = re.compile(rb"\b(bearer|basic|token|apikey)(\s++)[A-Za-z0-9._~+/=-]{6,}+", re.IGNORECASE)
@@ -93,7 +95,7 @@ def _masked_text(content: bytes) -> bytes:
 
 
 def _named(found: re.Match[bytes]) -> bytes:
-    if is_secret_name(found[1].decode("utf-8", "replace")):
+    if found[2] is not None and is_secret_name(found[1].decode("utf-8", "replace")):
         return b'"' + found[1] + b'"' + found[2] + b'"' + _MASKED + b'"'
     return found[0]
 
