@@ -12,7 +12,6 @@ from tollkeeper.errors import InvalidInput
 from tollkeeper.identity.attributes import text_id
 from tollkeeper.identity.bindings import Statement
 from tollkeeper.identity.credential import (
-    bare,
     digest_from_secret,
     digest_from_sha256,
     is_digest,
@@ -20,6 +19,7 @@ from tollkeeper.identity.credential import (
 )
 from tollkeeper.identity.ledger import CREDENTIAL, USER
 from tollkeeper.identity.timeline import FOREVER_US, Owner
+from tollkeeper.model.secret import bare_credential
 
 MAX_CREDENTIAL_CHARACTERS = 16_384
 
@@ -84,7 +84,7 @@ def _credential(item: Mapping[str, Any], pepper: bytes) -> str:
         if not is_sha256(value):
             raise InvalidInput("must be 64 hex digits", field=name, code="wrong_type")
         return digest_from_sha256(pepper, value)
-    if not bare(value):
+    if not bare_credential(value):
         raise InvalidInput("is blank", field=name, code="missing")
     return digest_from_secret(pepper, value)
 

@@ -8,7 +8,6 @@ known or weak tokens.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import re
@@ -16,20 +15,13 @@ import secrets
 from pathlib import Path
 
 from tollkeeper.errors import InvalidSettings
+from tollkeeper.model.secret import bare_credential, credential_digest
 
 DIGEST_LENGTH = 32
 PEPPER_BYTES = 32
 
-_SCHEME = re.compile(r"(?:bearer|token|basic|apikey|key)\s+(?=\S)", re.IGNORECASE)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _KEYED = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
-
-
-def bare(value: str) -> str:
-    """A credential without the scheme word (Bearer, Token, Basic, ApiKey, Key) before it."""
-    value = value.strip()
-    match = _SCHEME.match(value)
-    return value[match.end() :] if match else value
 
 
 def digest_from_secret(pepper: bytes, value: str) -> str:
@@ -37,8 +29,7 @@ def digest_from_secret(pepper: bytes, value: str) -> str:
 
     Guarantee: never raises; text that is not valid Unicode has a digest too.
     """
-    plain = bare(value).encode("utf-8", "surrogatepass")
-    return _keyed(pepper, hashlib.sha256(plain).hexdigest())
+    return _keyed(pepper, credential_digest(bare_credential(value)))
 
 
 def digest_from_sha256(pepper: bytes, hexadecimal: str) -> str:
